@@ -75,7 +75,7 @@ fn number(value: &Value) -> Option<Cow<'_, str>> {
 /// The verdict on an answer about something else; what it names instead is not repeated, it may be somebody's.
 pub(crate) fn astray<T>(place: &str) -> CallResult<T> {
     let field = place.trim_start_matches('/').replace('/', ".");
-    CallResult::Astray { why: Cow::Owned(format!("the answer's `{field}` is not what was asked about")) }
+    CallResult::Astray { why: format!("the answer's `{field}` is not what was asked about").into() }
 }
 
 #[cfg(test)]

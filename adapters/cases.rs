@@ -530,12 +530,12 @@ fn map<T>(result: CallResult<T>, value: impl FnOnce(T) -> Value) -> CallResult<V
 fn check_result(expected: &Response, result: CallResult<Value>) {
     let (word, says, after, value) = match result {
         CallResult::Done(value) => ("done".to_owned(), String::new(), None, value),
-        CallResult::Retry { why, after } => ("retry".to_owned(), why.into_owned(), after, Value::Null),
-        CallResult::Refused { code, why } => (format!("refused {code}"), why, None, Value::Null),
-        CallResult::Unknown { why } => ("unknown".to_owned(), why.into_owned(), None, Value::Null),
+        CallResult::Retry { why, after } => ("retry".to_owned(), why.reveal().to_owned(), after, Value::Null),
+        CallResult::Refused { code, why } => (format!("refused {code}"), why.reveal().to_owned(), None, Value::Null),
+        CallResult::Unknown { why } => ("unknown".to_owned(), why.reveal().to_owned(), None, Value::Null),
         CallResult::Absent => ("absent".to_owned(), String::new(), None, Value::Null),
         CallResult::Overtaken => ("overtaken".to_owned(), String::new(), None, Value::Null),
-        CallResult::Astray { why } => ("astray".to_owned(), why.into_owned(), None, Value::Null),
+        CallResult::Astray { why } => ("astray".to_owned(), why.reveal().to_owned(), None, Value::Null),
         CallResult::TokenRejected => ("token_rejected".to_owned(), String::new(), None, Value::Null),
     };
     assert_eq!(word, expected.result, "{} {says}", expected.body);

@@ -5,7 +5,7 @@
 use http::{HeaderMap, header};
 use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX};
 use ticketbridge_core::order::TicketKind;
-use ticketbridge_core::quoted::without_numbers;
+use ticketbridge_core::quoted::{ForeignCode, FreeText, Quoted};
 use ticketbridge_core::time::Millis;
 
 /// The longest wait that a partner can ask for; the schedule of attempts clamps it further.
@@ -30,9 +30,18 @@ fn http_date(text: &str) -> Option<i64> {
 
 /// A partner's free text, as we may keep and show it: cut, without control characters, and with every long row of digits masked,
 /// because partners quote phone and document numbers in their reasons.
-pub fn partner_text(text: &str) -> String {
+pub fn partner_text(text: &str) -> FreeText {
+    FreeText::from(masked(text))
+}
+
+/// The same of a code.
+pub fn partner_code(text: &str) -> ForeignCode {
+    ForeignCode::new(masked(text))
+}
+
+fn masked(text: &str) -> Quoted {
     let cut = text.trim().chars().take(TEXT_CHARS_MAX);
-    without_numbers(&cut.map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
+    Quoted::text(&cut.map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
 }
 
 #[cfg(test)]
@@ -66,7 +75,7 @@ mod tests {
         assert_eq!(partner_text("phone 13800000001 used twice"), "phone *** used twice");
         assert_eq!(partner_text("id 110101199003071234"), "id ***");
         assert_eq!(partner_text("document 11010119900307123X"), "document ***X");
-        assert_eq!(partner_text(&"x".repeat(TEXT_CHARS_MAX + 1)).len(), TEXT_CHARS_MAX);
+        assert_eq!(partner_text(&"x".repeat(TEXT_CHARS_MAX + 1)).reveal().len(), TEXT_CHARS_MAX);
     }
 }
 

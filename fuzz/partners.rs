@@ -105,7 +105,7 @@ pub(crate) fn ticketing_http_read(bytes: &[u8]) {
     let response = HttpResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body) };
     let order = fixture::order();
     let mut booking = order.booking.clone().expect("it is booked");
-    booking.ticketing.backend_ref = Some("R-9".to_owned());
+    booking.ticketing.backend_ref = Some("R-9".into());
     let Operations::Calls(calls) = backend.operations() else { panic!("one call for each operation") };
     for op in [TicketOp::Issue, TicketOp::Query, TicketOp::Cancel] {
         calls.read(op, &order, &booking, &response);

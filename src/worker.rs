@@ -151,9 +151,9 @@ impl Worker {
         let clock = self.engine.clock();
         match result {
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
-                self.lanes.failed(job, fault_of(status, reached), why, clock.monotonic());
+                self.lanes.failed(job, fault_of(status, reached), &why.to_string(), clock.monotonic());
             }
-            CallResult::Astray { why } => self.lanes.failed(job, Fault::OfOrder, why, clock.monotonic()),
+            CallResult::Astray { why } => self.lanes.failed(job, Fault::OfOrder, &why.to_string(), clock.monotonic()),
             CallResult::TokenRejected => {
                 // A fresh token is refused for this order; for others it may be good.
                 self.lanes.failed(job, Fault::OfEither, "the access token is refused", clock.monotonic());

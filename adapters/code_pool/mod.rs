@@ -84,7 +84,7 @@ impl port::CodePool for CodePool {
             TicketOp::Issue => self.draw(order),
             TicketOp::Query if is_void(booking.ticketing.state) => PoolStep::Already(TicketFacts::Cancelled),
             TicketOp::Query if booking.ticketing.tickets.is_empty() && booking.is_visit_over() => {
-                let reason = "no code was drawn, and the visit is over".to_owned();
+                let reason = "no code was drawn, and the visit is over".into();
                 PoolStep::Already(TicketFacts::Refused { reason })
             }
             TicketOp::Query if booking.ticketing.tickets.is_empty() => self.draw(order),

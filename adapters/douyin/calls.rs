@@ -2,8 +2,6 @@
 
 //! Calls to Douyin's OpenAPI and what its answers mean.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
@@ -13,6 +11,7 @@ use ticketbridge_core::ciphers::Opened;
 use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, Token, Yes};
+use ticketbridge_core::quoted::{ForeignCode, FreeText};
 use ticketbridge_core::time::Millis;
 
 use super::settings::Settings;
@@ -168,8 +167,8 @@ enum Patience {
 /// What an error code means.
 fn meaning<T>(code: i64, description: &str, patience: Patience) -> CallResult<T> {
     let why = || partner_text(description);
-    let refused = || CallResult::Refused { code: code.to_string(), why: why() };
-    let retry = |after| CallResult::Retry { why: Cow::Owned(format!("{code}: {}", why())), after };
+    let refused = || CallResult::Refused { code: code.to_string().into(), why: why() };
+    let retry = |after| CallResult::Retry { why: FreeText::our_own(format!("{code}: {}", why())), after };
     match code {
         2190002 | 28001003 | 2190008 | 28001008 => CallResult::TokenRejected,
         2100005 | 2119001 | 28001007 | 5000001 => refused(),
@@ -190,7 +189,7 @@ fn transport<T>(response: &HttpResponse) -> Option<CallResult<T>> {
     if status == StatusCode::OK {
         return None;
     }
-    let why = Cow::Owned(format!("HTTP {}", status.as_u16()));
+    let why = FreeText::our_own(format!("HTTP {}", status.as_u16()));
     Some(match status.as_u16() {
         429 | 503 => CallResult::Retry { why, after: retry_after(&response.headers) },
         500.. => CallResult::Unknown { why },
@@ -313,7 +312,7 @@ fn read_verify(booking: Option<&Booking>, response: &HttpResponse, patience: Pat
         let code = code_in_result(result).unwrap_or(-1);
         let text = result["msg"].as_str().unwrap_or_default();
         if code != 0 && !is_repeat(code, text) {
-            let why = Cow::Owned(format!("{code}: {}", partner_text(text)));
+            let why = FreeText::our_own(format!("{code}: {}", partner_text(text)));
             return Err(CallResult::Retry { why, after: None });
         }
     }
@@ -353,11 +352,11 @@ pub(super) fn read_token(response: &HttpResponse) -> CallResult<Token> {
             let lives_for = data["expires_in"].as_i64().filter(|s| *s > 0).map_or(TOKEN_LIFE, Millis::seconds);
             CallResult::Done(Token { value: value.to_owned(), lives_for })
         }
-        (Some(code @ (10002 | 10003 | 10013)), _) => CallResult::Refused { code: code.to_string(), why: why() },
+        (Some(code @ (10002 | 10003 | 10013)), _) => CallResult::Refused { code: code.to_string().into(), why: why() },
         (Some(10020), _) => {
             CallResult::Retry { why: "tokens were fetched too often".into(), after: Some(TOKEN_TOO_FREQUENT) }
         }
-        (Some(code), _) => CallResult::Retry { why: Cow::Owned(format!("{code}: {}", why())), after: None },
+        (Some(code), _) => CallResult::Retry { why: FreeText::our_own(format!("{code}: {}", why())), after: None },
         (None, _) => CallResult::Retry { why: "the answer has no token".into(), after: None },
     }
 }
@@ -428,7 +427,7 @@ pub(super) fn read_order_query(order: &Order, response: &HttpResponse) -> CallRe
     let certificates = found["certificate"].as_array();
     CallResult::Done(ChannelView {
         known: true,
-        state: text(&found["order_status"]),
+        state: text(&found["order_status"]).map(ForeignCode::new),
         paid: found["pay_amount"].as_i64(),
         refunded: certificates.map(|list| list.iter().filter_map(|c| c["refund_amount"].as_i64()).sum()),
         quantity: found["count"].as_u64().and_then(|count| u32::try_from(count).ok()),

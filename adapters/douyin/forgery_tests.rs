@@ -340,7 +340,7 @@ fn a_captured_call_is_a_key_for_some_days_only() {
 
 #[test]
 fn an_unknown_key_and_a_wrong_signature_are_told_alike() {
-    let unknown = AuthError::UnknownKey("awnobody".to_owned());
+    let unknown = AuthError::UnknownKey("awnobody".into());
     assert_eq!(unknown.told(), AuthError::BadSignature.told());
     assert!(unknown.to_string().contains("awnobody"), "the log tells them apart");
 }

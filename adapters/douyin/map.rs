@@ -217,7 +217,7 @@ impl Mapper<'_> {
         // A message without a number is its own content.
         let key =
             named.map_or_else(|| format!("webhook:{}", sign_webhook("", request.body())), |id| format!("webhook:{id}"));
-        Ok(Inbound::Hint { key, about: about.filter(|_| is_ours), what })
+        Ok(Inbound::Hint { key, about: about.filter(|_| is_ours), what: what.into() })
     }
 
     fn person(&self, wire: &PersonWire) -> Result<Person, DecodeError> {
@@ -553,7 +553,7 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
             "info-sync tells a decision about money back that has no meaning here (audit_result {}); nothing was done: ask the channel",
             said.join(" and ")
         );
-        let doubt = Command::RecordDoubt { sentence };
+        let doubt = Command::RecordDoubt { sentence: sentence.into() };
         return Ok(act(format!("sync-unclear:{named}:{}", said.join("+")), &order_id, doubt));
     }
     let key = format!("sync:{named}");

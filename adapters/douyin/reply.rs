@@ -13,6 +13,7 @@ use ticketbridge_core::order::{
 };
 use ticketbridge_core::port::{Answer, CalendarDay, DecodeError, Envelope, HttpReply, Inbound, Message, Query};
 use ticketbridge_core::product::{Acceptance, Confirmation};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::rejection::{Rejection, Why};
 
 use super::endpoints;
@@ -333,7 +334,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
             Data::success().with("audit_refund_result", 1).with("refund_fee_amount", fee)
         }
         RefundState::Rejected => {
-            let reason = case.reason.as_deref().unwrap_or("rejected");
+            let reason = case.reason.as_ref().map_or("rejected", FreeText::reveal);
             let rejected = Data::new(OK, reason).with("audit_refund_result", 2);
             if !case.reissue && case.source != RefundSource::TicketsLate {
                 return rejected;

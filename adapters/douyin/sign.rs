@@ -133,7 +133,7 @@ pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>, now: UnixMillis) -> 
     let named = keys.into_iter().flatten().next().ok_or(AuthError::Missing("client_key"))?;
     let candidates = candidates(settings, keys);
     if candidates.is_empty() {
-        return Err(AuthError::UnknownKey(named.chars().take(KEY_CHARS_SHOWN_MAX).collect()));
+        return Err(AuthError::UnknownKey(named.chars().take(KEY_CHARS_SHOWN_MAX).collect::<String>().into()));
     }
     let part = signed_part(&query_pairs(raw.query), raw.body);
     let proved = candidates.into_iter().find(|(_, app)| same(&presented, &hash(&app.client_secret, &part)));

@@ -129,7 +129,8 @@ fn item_of(ticket: &Ticket, demand: &Demand<'_>) -> Result<Item, EncodeError> {
     } else {
         0
     };
-    let (project, name) = (ticket.project_id.clone(), ticket.name.clone());
+    let name = ticket.name.as_ref().map(|name| name.reveal().to_owned());
+    let project = ticket.project_id.as_ref().map(|project| project.reveal().to_owned());
     Ok(Item { kind: ticket.kind, value, credential_type, project, name })
 }
 

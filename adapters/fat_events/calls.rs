@@ -2,8 +2,6 @@
 
 //! Calls to a platform whose contract is ours, and what its answers mean.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
@@ -15,7 +13,7 @@ use ticketbridge_core::time::UnixMillis;
 use crate::about::{Answer, Key};
 use crate::address::Address;
 use crate::fat_events::settings::Common;
-use crate::reading::{partner_text, retry_after};
+use crate::reading::{partner_code, partner_text, retry_after};
 use crate::standard_webhooks::Secrets;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -125,28 +123,25 @@ fn status(response: &HttpResponse, body: &Value) -> CallResult<()> {
     let status = response.status;
     let why = || {
         let said = ["/error/message", "/detail", "/message"].iter().find_map(|path| body.pointer(path)?.as_str());
-        said.map_or_else(|| format!("HTTP {}", status.as_u16()), partner_text)
+        said.map_or_else(|| format!("HTTP {}", status.as_u16()).into(), partner_text)
     };
     let code = || {
         let said = ["/error/code", "/code"].iter().find_map(|path| body.pointer(path)?.as_str());
-        said.map_or_else(|| format!("http_{}", status.as_u16()), partner_text)
+        said.map_or_else(|| format!("http_{}", status.as_u16()).into(), partner_code)
     };
     let after = retry_after(&response.headers);
     match status.as_u16() {
         200..=299 => CallResult::Done(()),
         401 | 403 => CallResult::Retry {
-            why: Cow::Owned(format!(
-                "{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks",
-                status.as_u16()
-            )),
+            why: format!("{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks", status.as_u16()).into(),
             after,
         },
         404 => CallResult::Absent,
-        408 | 425 | 429 => CallResult::Retry { why: Cow::Owned(why()), after },
-        503 if after.is_some() => CallResult::Retry { why: Cow::Owned(why()), after },
+        408 | 425 | 429 => CallResult::Retry { why: why(), after },
+        503 if after.is_some() => CallResult::Retry { why: why(), after },
         409 if code() == REVISION_CONFLICT => CallResult::Overtaken,
-        410 => CallResult::Refused { code: "closed".to_owned(), why: why() },
+        410 => CallResult::Refused { code: "closed".into(), why: why() },
         400..=499 => CallResult::Refused { code: code(), why: why() },
-        _ => CallResult::Unknown { why: Cow::Owned(why()) },
+        _ => CallResult::Unknown { why: why() },
     }
 }

@@ -107,7 +107,7 @@ impl<'a> Envelope<'a> {
     /// Something that changes nothing here.
     pub(crate) fn note(&self, known: bool) -> Inbound {
         let about = ExternalId::new(self.id.clone());
-        let message = Message::Note { what: self.kind.clone(), known };
+        let message = Message::Note { what: self.kind.clone().into(), known };
         Inbound::Message(ticketbridge_core::port::Envelope { key: self.id.clone(), about, message })
     }
 

@@ -10,6 +10,7 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::channel_state::{ChannelState, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
+use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::rules::for_sale::{CLOSED, SOLD_OUT};
 use ticketbridge_core::time::UnixMillis;
 
@@ -70,13 +71,14 @@ pub(super) fn notify(
     let (at, body) = match notification {
         Notification::BookingConfirmed { .. } => {
             by(settings, "confirm", "confirm the booking")?;
-            let backend_ref = order.booking.as_ref().and_then(|b| b.ticketing.backend_ref.as_deref());
+            let backend_ref = order.booking.as_ref().and_then(|b| b.ticketing.backend_ref.as_ref());
+            let backend_ref = backend_ref.map(ForeignNumber::reveal);
             let body = json!({ "expected_revision": revision, "backend_ref": backend_ref, "decided_at": decided_at });
             (base.path("/confirm"), body)
         }
         Notification::BookingRejected { reason, .. } => {
             by(settings, "reject", "reject the booking")?;
-            let (code, text) = told_refusal(reason)?;
+            let (code, text) = told_refusal(reason.reveal())?;
             (base.path("/reject"), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
         }
         Notification::CancelQuote => {
@@ -86,7 +88,7 @@ pub(super) fn notify(
         Notification::Cancellation { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
             let fee = json!({ "rate_bp": rate_bp, "amount_krw": fee });
-            (base.path("/cancel"), cancellation(settings, order, fee, *refund, reason)?)
+            (base.path("/cancel"), cancellation(settings, order, fee, *refund, reason.reveal())?)
         }
         Notification::Redeemed { .. } if is_told_as_no_show(settings, order) => {
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
@@ -110,7 +112,7 @@ pub(super) fn notify(
         }
         Notification::PaymentReturn { payment, amount, left, reason, .. } => {
             by(settings, "payment_only_cancel", "return the payment and leave the booking as it is")?;
-            let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left, "reason": reason });
+            let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left, "reason": reason.reveal() });
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
         Notification::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancel the booking")),

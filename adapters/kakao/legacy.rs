@@ -19,7 +19,7 @@ const WORD_CHARS_MAX: usize = 64;
 
 /// Checks the fixed key.
 pub(super) fn verify<'a>(key: Option<&str>, raw: RawRequest<'a>) -> Result<Verified<'a>, AuthError> {
-    let Some(key) = key else { return Err(AuthError::UnknownKey("KakaoAK".to_owned())) };
+    let Some(key) = key else { return Err(AuthError::UnknownKey("KakaoAK".into())) };
     let given = raw.headers.get(AUTHORIZATION).ok_or(AuthError::Missing("the header authorization"))?;
     let given = given.to_str().ok().and_then(|text| text.strip_prefix(SCHEME)).unwrap_or("");
     match bool::from(given.as_bytes().ct_eq(key.as_bytes())) {
@@ -36,7 +36,11 @@ pub(super) fn decode(request: &Verified<'_>) -> Inbound {
     let Some(id) = raw.headers.get(RESOURCE_ID).and_then(|value| value.to_str().ok()) else {
         // A guest may unlink, link and unlink again: each is kept, none is a repeat of another.
         let word = text("referrer_type").unwrap_or_default();
-        return Inbound::Hint { key: "unlink".to_owned(), about: None, what: format!("account unlinked {word}") };
+        return Inbound::Hint {
+            key: "unlink".to_owned(),
+            about: None,
+            what: format!("account unlinked {word}").into(),
+        };
     };
     let word = text("event").unwrap_or_else(|| "changed".to_owned());
     // Written in UTC, nine hours behind Seoul; an offset is believed as it stands.
@@ -45,7 +49,7 @@ pub(super) fn decode(request: &Verified<'_>) -> Inbound {
         .and_then(Value::as_str)
         .and_then(|at| UnixMillis::parse_rfc3339(at).or_else(|| UnixMillis::parse_rfc3339(&format!("{at}Z"))));
     let at = at.map(|at| format!(" at {}", at.rfc3339(TimeZone::SEOUL))).unwrap_or_default();
-    let message = Message::Note { what: format!("talk channel {word}{at}"), known: true };
+    let message = Message::Note { what: format!("talk channel {word}{at}").into(), known: true };
     let id = shortened(id);
     Inbound::Message(Envelope { key: id.clone(), about: ExternalId::new(id), message })
 }

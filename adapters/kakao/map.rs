@@ -12,6 +12,7 @@ use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};
 use ticketbridge_core::product::Currency;
+use ticketbridge_core::quoted::{ForeignName, ForeignNote, FreeText};
 use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, exclusive, relative_deadline};
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
@@ -245,7 +246,7 @@ fn doubts_of(
 }
 
 /// What people may want to know besides: who did it, and whether against the rules (직권취소).
-fn notes(it: &Reservation, told: &Told<'_>) -> Result<BTreeMap<String, String>, DecodeError> {
+fn notes(it: &Reservation, told: &Told<'_>) -> Result<BTreeMap<String, ForeignNote>, DecodeError> {
     let mut notes = BTreeMap::from([
         ("product_name".to_owned(), it.product_name.clone()),
         ("confirm_mode".to_owned(), if it.by_manager { "manager" } else { "auto" }.to_owned()),
@@ -258,13 +259,14 @@ fn notes(it: &Reservation, told: &Told<'_>) -> Result<BTreeMap<String, String>, 
     if it.ex_officio {
         notes.insert("ex_officio".to_owned(), "true".to_owned());
     }
-    let Some(change) = told.change else { return Ok(notes) };
-    for name in ["by", "reason_code", "reason_text"] {
-        if let Some(text) = change.field(name).maybe_text()? {
-            notes.insert(name.to_owned(), text);
+    if let Some(change) = told.change {
+        for name in ["by", "reason_code", "reason_text"] {
+            if let Some(text) = change.field(name).maybe_text()? {
+                notes.insert(name.to_owned(), text);
+            }
         }
     }
-    Ok(notes)
+    Ok(notes.into_iter().map(|(name, value)| (name, ForeignNote::new(value))).collect())
 }
 
 fn stage(it: &Reservation) -> Stage {
@@ -292,7 +294,7 @@ fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
 fn line(line: &super::wire::Line) -> Line {
     Line {
         detail: line.detail.clone(),
-        label: line.label.clone(),
+        label: ForeignName::new(line.label.clone()),
         price: line.price.clone(),
         quantity: line.quantity,
         amount: line.amount,
@@ -316,7 +318,13 @@ fn cancelled(it: &Reservation, told: &Told<'_>) -> Result<Option<Cancelled>, Dec
     };
     // A fee above what was paid keeps all of it, and nothing more.
     let fee = it.fee.min(it.paid);
-    Ok(Some(Cancelled { reason, ex_officio: it.ex_officio, fee, returns: Some(it.paid - fee), words }))
+    Ok(Some(Cancelled {
+        reason,
+        ex_officio: it.ex_officio,
+        fee,
+        returns: Some(it.paid - fee),
+        words: words.map(FreeText::new),
+    }))
 }
 
 fn done(entries: &[LedgerEntry]) -> i64 {

@@ -68,7 +68,7 @@ pub(super) fn read<T: DeserializeOwned>(response: &HttpResponse) -> Heard<T> {
 fn of_code(error: &ErrorIn, response: &HttpResponse) -> Heard<std::convert::Infallible> {
     let what = match &error.error_message {
         Some(message) => format!("{}: {}", partner_text(&error.error), partner_text(message)),
-        None => partner_text(&error.error),
+        None => partner_text(&error.error).to_string(),
     };
     match error.error.as_str() {
         "INVALID_BOOKING_UUID" => Heard::Absent(what),

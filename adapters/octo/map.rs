@@ -10,6 +10,7 @@ use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
+use ticketbridge_core::quoted::{ForeignNumber, FreeText};
 use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
 
 use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
@@ -35,7 +36,7 @@ pub(super) enum Standing {
     /// Used; when, if it is told.
     Redeemed(Option<UnixMillis>),
     /// A word that nobody knows.
-    Unknown(String),
+    Unknown(FreeText),
 }
 
 impl Standing {
@@ -84,10 +85,11 @@ pub(super) fn used_at(booking: &BookingIn, when: RedeemWhen) -> Option<UnixMilli
 }
 
 /// What the supplier's people know the booking by.
-pub(super) fn reference(booking: &BookingIn) -> Option<String> {
+pub(super) fn reference(booking: &BookingIn) -> Option<ForeignNumber> {
     let named = booking.supplier_reference.as_deref().filter(|text| !text.is_empty());
     let text = named.or(booking.id.as_deref()).filter(|text| !text.is_empty())?;
-    Some(text.chars().filter(|c| !c.is_control()).take(EXTERNAL_ID_CHARS_MAX).collect())
+    let shown = text.chars().filter(|c| !c.is_control()).take(EXTERNAL_ID_CHARS_MAX);
+    Some(ForeignNumber::new(shown.collect::<String>()))
 }
 
 /// The tickets of a confirmed booking; `None` until every one that is expected can be shown.
@@ -117,7 +119,8 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
 /// one code for each.
 fn once(booking: &BookingIn, mut all: Vec<NewTicket>) -> Vec<NewTicket> {
     let first = &all[0];
-    let is_for_all = first.kind == TicketKind::Url || reference(booking).as_deref() == Some(first.code.reveal());
+    let is_for_all = first.kind == TicketKind::Url
+        || reference(booking).is_some_and(|number| *number.reveal() == *first.code.reveal());
     if is_for_all && all.iter().all(|ticket| ticket.code == first.code) {
         all.truncate(1);
     }
@@ -128,7 +131,7 @@ fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<
     if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0
     {
         // A list of names at the gate: no code, but the number that its people know.
-        let code = DocumentNumber::new(reference(booking)?);
+        let code = DocumentNumber::new(reference(booking)?.reveal());
         return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });
     }
     let mut options = ticket.delivery_options.iter().flatten().filter_map(|option| {

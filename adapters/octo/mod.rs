@@ -177,7 +177,7 @@ impl Availability for Octo {
             Heard::Later(why, after) => return CallResult::Retry { why: why.into(), after },
             Heard::Unclear(why) => return CallResult::Retry { why: why.into(), after: None },
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
-                return CallResult::Refused { code: "refused".into(), why };
+                return CallResult::Refused { code: "refused".into(), why: why.into() };
             }
         };
         let read = |day: &AvailabilityIn| {

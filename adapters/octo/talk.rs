@@ -12,6 +12,7 @@ use ticketbridge_core::message::TicketFacts;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 use super::answer::{self, Heard};
@@ -154,13 +155,13 @@ impl<'a> Talk<'a> {
     fn done(&mut self, facts: TicketFacts) {
         self.ends(CallResult::Done(facts));
     }
-    fn unknown(&mut self, why: impl Into<String>) {
-        self.ends(CallResult::Unknown { why: why.into().into() });
+    fn unknown(&mut self, why: impl Into<FreeText>) {
+        self.ends(CallResult::Unknown { why: why.into() });
     }
-    fn retry(&mut self, why: String, after: Option<Millis>) {
+    fn retry(&mut self, why: impl Into<FreeText>, after: Option<Millis>) {
         self.ends(CallResult::Retry { why: why.into(), after });
     }
-    fn refused(&mut self, reason: impl Into<String>) {
+    fn refused(&mut self, reason: impl Into<FreeText>) {
         self.done(TicketFacts::Refused { reason: reason.into() });
     }
 
@@ -189,7 +190,7 @@ impl<'a> Talk<'a> {
             Standing::Redeemed(at) => match self.goal {
                 Goal::Issue | Goal::Hold | Goal::Look => self.done(TicketFacts::Redeemed { at }),
                 Goal::Void | Goal::Release(_) => {
-                    self.done(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+                    self.done(TicketFacts::CancelRefused { reason: "used".into(), used: true });
                 }
             },
             Standing::Unknown(word) => self.unknown(format!("unknown_status: the supplier calls the booking `{word}`")),
@@ -227,7 +228,7 @@ impl<'a> Talk<'a> {
             return self.done(facts);
         }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
-            let reason = "given up: there were no tickets in time, and the booking was taken back".to_owned();
+            let reason = "given up: there were no tickets in time, and the booking was taken back".into();
             return self.give_back(TicketFacts::Refused { reason });
         }
         match standing {
@@ -235,7 +236,7 @@ impl<'a> Talk<'a> {
             Standing::Held if self.ask == Ask::Proof => self.pending(cx),
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
-                self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}") });
+                self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}").into() });
             }
             Standing::Held if self.sent.extend == 0 && map::ends_before(found, cx.now + HOLD_MARGIN) => {
                 self.ask = Ask::Extend;
@@ -286,7 +287,7 @@ impl<'a> Talk<'a> {
         if self.goal == Goal::Void && map::used_at(found, RedeemWhen::Any).is_some() {
             let used = map::used_at(found, self.terms.redeem_when).is_some();
             let reason = if used { "used" } else { "some of its units were used" };
-            return self.done(TicketFacts::CancelRefused { reason: reason.to_owned(), used });
+            return self.done(TicketFacts::CancelRefused { reason: reason.into(), used });
         }
         if self.sent.cancel == 0 {
             self.ask = Ask::Cancel;
@@ -296,7 +297,7 @@ impl<'a> Talk<'a> {
             // It said yes and did nothing, or so it seems: a read tells.
             (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
             (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
-                self.done(TicketFacts::CancelRefused { reason, used: false });
+                self.done(TicketFacts::CancelRefused { reason: reason.into(), used: false });
             }
             (_, Some(_)) if map::standing(found) == Standing::Pending => self.done(TicketFacts::CancelPending),
             _ if self.sent.cancel < WRITES_MAX => self.ask = Ask::Cancel,
@@ -371,7 +372,7 @@ impl<'a> Talk<'a> {
         } else {
             return None;
         };
-        Some(TicketFacts::Refused { reason })
+        Some(TicketFacts::Refused { reason: reason.into() })
     }
 
     fn is_another_visit(&self, found: &BookingIn) -> bool {
@@ -674,6 +675,6 @@ impl Conversation for Talk<'_> {
                 | Ask::AfterCancel => why,
             },
         };
-        self.not_carried_out(Heard::<()>::Unclear(why));
+        self.not_carried_out(Heard::<()>::Unclear(why.to_string()));
     }
 }

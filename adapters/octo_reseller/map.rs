@@ -14,6 +14,7 @@ use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{HeldUnit, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Query, Verified, WantedReservations};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::time::{Date, Millis, UnixMillis};
 use ticketbridge_core::variant::{Parts, Visit};
 
@@ -65,7 +66,8 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
         }
         route::CANCEL => {
             let wish: CancelIn = maybe(request)?;
-            let reason = wish.reason.map(|reason| reason.chars().take(NAME_CHARS_MAX).collect());
+            let reason =
+                wish.reason.map(|reason| FreeText::new(reason.chars().take(NAME_CHARS_MAX).collect::<String>()));
             act(query, ReservationAct::Cancel { reason })
         }
         _ => Err(DecodeError::new("path", "is none of OCTO's")),

@@ -113,7 +113,7 @@ impl Channel for Reseller {
     fn verify<'a>(&self, raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
         match self.key_index(presented(&raw)?) {
             Some(index) => Ok(Verified::attest(raw, index)),
-            None => Err(AuthError::UnknownKey("bearer".to_owned())),
+            None => Err(AuthError::UnknownKey("bearer".into())),
         }
     }
     fn explain_verify(&self, raw: RawRequest<'_>, _cx: &Context<'_>) -> Vec<VerifyStep> {

@@ -16,6 +16,7 @@ use ticketbridge_core::port::{CalendarDay, HttpReply, Offer};
 use ticketbridge_core::product::{
     BookingProduct, Cancellation, Confirmation, Currency, GuestField, GuestsWho, Ticketing,
 };
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::rules::dates::advance_limit;
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 use ticketbridge_core::variant::Visit;
@@ -355,7 +356,7 @@ fn cancellation(order: &Order, booking: &Booking) -> Value {
         (received, fee) if fee >= received => "NONE",
         _ => "PARTIAL",
     };
-    let reason = order.refund_case.as_ref().and_then(|case| case.reason.clone());
+    let reason = order.refund_case.as_ref().and_then(|case| case.reason.as_ref()).map(FreeText::reveal);
     let at = order.refund_case.as_ref().and_then(|case| case.decided_at).unwrap_or(order.updated_at);
     json!({ "refund": refund, "reason": reason, "utcCancelledAt": utc(at) })
 }

@@ -2,7 +2,6 @@
 
 //! From the order to the wire, and from the wire to facts. Pure functions; no addresses, no signatures.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use http::StatusCode;
@@ -16,6 +15,7 @@ use ticketbridge_core::port::{
     BackendEvent, BackendNews, CalendarDay, CallResult, Clues, DecodeError, EncodeError, HttpResponse,
 };
 use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::quoted::{ForeignName, ForeignNumber, FreeText};
 use ticketbridge_core::time::{Date, UnixMillis};
 
 use super::wire::{
@@ -24,7 +24,7 @@ use super::wire::{
 };
 use crate::about::{self, Answer, Key};
 use crate::objects;
-use crate::reading::{partner_text, retry_after, unusable_code};
+use crate::reading::{partner_code, partner_text, retry_after, unusable_code};
 
 /// Days in one answer to the question of availability.
 const AVAILABILITY_DAYS_MAX: usize = 400;
@@ -97,7 +97,7 @@ fn keys<'a>(order: &'a Order, booking: &'a Booking) -> impl Iterator<Item = Key<
         Key { number: booking.id.as_str(), places: &["/reservation_id", "/reservation/reservation_id"] },
         Key { number: order.id.as_str(), places: &["/order_id", "/reservation/order_id"] },
     ];
-    let theirs = booking.ticketing.backend_ref.as_deref();
+    let theirs = booking.ticketing.backend_ref.as_ref().map(ForeignNumber::reveal);
     ours.into_iter().chain(theirs.map(|number| Key { number, places: &["/backend_ref"] }))
 }
 
@@ -161,8 +161,8 @@ fn without_facts<T>(op: TicketOp, response: &HttpResponse) -> CallResult<T> {
         // Something is there that contradicts the call; only a question can tell what.
         StatusCode::CONFLICT => unknown("409 without a state".into()),
         _ if status.is_client_error() => CallResult::Refused {
-            code: format!("http_{}", status.as_u16()),
-            why: format!("the back-end answered {} without a state", status.as_u16()),
+            code: format!("http_{}", status.as_u16()).into(),
+            why: format!("the back-end answered {} without a state", status.as_u16()).into(),
         },
         _ => unknown(format!("{} from the back-end, which may have carried it out", status.as_u16())),
     }
@@ -173,11 +173,11 @@ fn refuses_signature(status: StatusCode) -> String {
 }
 
 fn retry<T>(response: &HttpResponse, why: String) -> CallResult<T> {
-    CallResult::Retry { why: Cow::Owned(why), after: retry_after(&response.headers) }
+    CallResult::Retry { why: why.into(), after: retry_after(&response.headers) }
 }
 
 fn unknown<T>(why: String) -> CallResult<T> {
-    CallResult::Unknown { why: Cow::Owned(why) }
+    CallResult::Unknown { why: why.into() }
 }
 
 /// How a reservation stands, out of a body that names its state. The words `refused` and `pending` mean what was asked for.
@@ -195,7 +195,7 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
         (Some("redeemed" | "used"), TicketOp::Query | TicketOp::Issue) => {
             Ok(TicketFacts::Redeemed { at: answer.redeemed_at.as_deref().and_then(UnixMillis::parse_rfc3339) })
         }
-        (Some("redeemed" | "used"), TicketOp::Cancel) => Ok(cancel_refused(REASON_USED.to_owned())),
+        (Some("redeemed" | "used"), TicketOp::Cancel) => Ok(cancel_refused(REASON_USED.into())),
         // Nobody has asked for that: whether there are tickets is asked before anything is done.
         (Some("cancelled" | "cancel_pending" | "cancel_refused"), TicketOp::Issue) => {
             Err(Unusable::new("state", "the tickets were asked for, not their cancellation"))
@@ -208,13 +208,13 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
     }
 }
 
-fn reason(text: Option<&str>) -> String {
+fn reason(text: Option<&str>) -> FreeText {
     let text = partner_text(text.unwrap_or_default());
     if text.is_empty() { "the back-end gave no reason".into() } else { text }
 }
 
-fn cancel_refused(reason: String) -> TicketFacts {
-    let used = reason.eq_ignore_ascii_case(REASON_USED);
+fn cancel_refused(reason: FreeText) -> TicketFacts {
+    let used = reason.reveal().eq_ignore_ascii_case(REASON_USED);
     TicketFacts::CancelRefused { reason, used }
 }
 
@@ -247,17 +247,17 @@ fn ticket(index: usize, ticket: TicketIn) -> Result<NewTicket, Unusable> {
         code: DocumentNumber::new(code),
         kind,
         project_id: reference(ticket.project_id, &at("project_id"))?,
-        name: ticket.name.map(|name| name.trim().chars().take(TEXT_CHARS_MAX).collect()),
+        name: ticket.name.map(|name| ForeignName::new(name.trim().chars().take(TEXT_CHARS_MAX).collect::<String>())),
     })
 }
 
 /// A partner's identifier; an empty one is none.
-fn reference(text: Option<Text>, field: &str) -> Result<Option<String>, Unusable> {
+fn reference(text: Option<Text>, field: &str) -> Result<Option<ForeignNumber>, Unusable> {
     let text = text.map(Text::into_string).filter(|text| !text.is_empty());
     if text.as_ref().is_some_and(|text| text.chars().count() > EXTERNAL_ID_CHARS_MAX) {
         return Err(Unusable::new(field, format!("longer than {EXTERNAL_ID_CHARS_MAX} characters")));
     }
-    Ok(text)
+    Ok(text.map(ForeignNumber::new))
 }
 
 /// Reads the answer to the question of availability.
@@ -303,7 +303,7 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
     if !matches!(event.data, Value::Object(_) | Value::Null) {
         return Err(DecodeError::new("data", "has the wrong type: expected an object"));
     }
-    let why = || -> Result<String, DecodeError> {
+    let why = || -> Result<FreeText, DecodeError> {
         let data: Option<ReasonIn> = objects::read_value("data", &event.data)?;
         Ok(reason(data.unwrap_or_default().reason.as_deref()))
     };
@@ -321,7 +321,7 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
         let why = format!("it must have 1 to {EXTERNAL_ID_CHARS_MAX} characters");
         return Err(DecodeError::new("reservation_id", why));
     }
-    let what = partner_text(&event.kind);
+    let what = partner_code(&event.kind);
     let clues = clues(&event.data);
     Ok(BackendEvent { key: key.to_owned(), booking: BookingId::new(event.reservation_id), what, news, clues })
 }
@@ -334,9 +334,9 @@ fn clues(data: &Value) -> Clues {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     Clues {
-        reservation: text("reservation_id"),
-        order: text("order_id").filter(|id| id.starts_with("ord_")),
-        backend_ref: text("backend_ref"),
+        reservation: text("reservation_id").map(ForeignNumber::new),
+        order: text("order_id").filter(|id| id.starts_with("ord_")).map(ForeignNumber::new),
+        backend_ref: text("backend_ref").map(ForeignNumber::new),
         code: text("code").map(DocumentNumber::new),
         entered: text("used").and_then(|used| used.trim().parse().ok()),
     }

@@ -10,6 +10,7 @@ use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TICKETS_MAX};
 use ticketbridge_core::personal::{PersonName, in_clear};
 use ticketbridge_core::port::BackendNews;
 use ticketbridge_core::product;
+use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::time::UnixMillis;
 
 use super::*;
@@ -154,7 +155,7 @@ struct AnswerCase {
 
 fn booking(known_ref: &Option<String>) -> Booking {
     let mut booking = fixture::order().booking.unwrap();
-    booking.ticketing.backend_ref = known_ref.clone();
+    booking.ticketing.backend_ref = known_ref.clone().map(ForeignNumber::new);
     booking
 }
 

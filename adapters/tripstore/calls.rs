@@ -10,6 +10,7 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::channel_state::{LinkPart, LinkState, PaymentLink};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::time::{TimeZone, UnixMillis};
 
 use super::map::{LINK_STATES, changes_in, snapshot_in};
@@ -71,7 +72,7 @@ pub(super) fn notify(
             by(settings, "confirm", "complete the booking")?;
             let body = json!({
                 "expected_revision": revision,
-                "agency_booking_no": channel_state.partner_number(),
+                "agency_booking_no": channel_state.partner_number().map(ForeignNumber::reveal),
                 "happy_call_at": cx.decided_at.rfc3339(zone),
             });
             (base.path("/complete"), body)
@@ -165,8 +166,8 @@ fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
         CallResult::Done(Yes::Bare) => match link_state(response, keys) {
             Some(LinkState::Revoked | LinkState::Expired) => CallResult::Done(Yes::Plain),
             Some(LinkState::Paid) => {
-                let why = "the answer says that the link has been paid".to_owned();
-                CallResult::Refused { code: "link_paid".to_owned(), why }
+                let why = "the answer says that the link has been paid".into();
+                CallResult::Refused { code: "link_paid".into(), why }
             }
             Some(LinkState::Requested | LinkState::Live | LinkState::Revoking) => {
                 CallResult::Unknown { why: "the answer says that the link can still be paid".into() }

@@ -11,6 +11,7 @@ use ticketbridge_core::message::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::quoted::ForeignNumber;
 
 use super::map;
 use crate::about::{Answer, Key, astray};
@@ -33,7 +34,7 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
     let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("state of the marketplace's"))?;
     let number = order.channel_order_id.as_str();
     let by_agency = channel_state.standing.read_only;
-    let extra = |name: &str| channel_state.standing.extra.get(name).map(String::as_str);
+    let extra = |name: &str| channel_state.standing.extra.get(name).map(ForeignNumber::reveal);
     let count = |name: &str| extra(name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let phone = match by_agency {
         true => order.buyer.phone.as_ref().map(Personal::reveal),
@@ -58,7 +59,7 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
         "memo": memo,
     });
     // The marketplace may know the agency's number before the agency's books know the booking.
-    let known = channel_state.partner_number().filter(|_| channel_state.handed_over);
+    let known = channel_state.partner_number().filter(|_| channel_state.handed_over).map(ForeignNumber::reveal);
     let at = Address::at(&erp.base_url).path("/v1/bookings");
     let (method, at, key) = match known {
         Some(agency_number) => (Method::PUT, at.segment(agency_number)?, cx.delivery_id.to_owned()),
@@ -75,7 +76,7 @@ fn key(order: &Order) -> Key<'_> {
 /// The number under which the books were told of a change, if it was one.
 fn told_under(order: &Order) -> Option<&str> {
     let channel_state = order.channel_state.as_deref()?;
-    channel_state.partner_number().filter(|_| channel_state.handed_over)
+    channel_state.partner_number().filter(|_| channel_state.handed_over).map(ForeignNumber::reveal)
 }
 
 /// A number with a comma every three digits.
@@ -134,7 +135,11 @@ pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult
                 .find_map(|item| agency_number(item.json())),
             None => agency_number(answer.json().get("booking").unwrap_or(answer.json())),
         };
-        let learned = found.clone().map(|number| Command::RecordPartnerNumber { number }).into_iter().collect();
+        let learned = found
+            .clone()
+            .map(|number| Command::RecordPartnerNumber { number: ForeignNumber::new(number) })
+            .into_iter()
+            .collect();
         CallResult::Done(Checked { learned, done: found.is_some() })
     })
 }
@@ -142,7 +147,10 @@ pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult
 /// The agency's own number.
 pub(super) fn learned(order: &Order, response: &HttpResponse) -> Vec<Command> {
     let Ok(answer) = Answer::read::<()>(response, &[key(order)]) else { return Vec::new() };
-    agency_number(answer.json()).map(|number| Command::RecordPartnerNumber { number }).into_iter().collect()
+    agency_number(answer.json())
+        .map(|number| Command::RecordPartnerNumber { number: ForeignNumber::new(number) })
+        .into_iter()
+        .collect()
 }
 
 fn agency_number(body: &Value) -> Option<String> {

@@ -12,6 +12,7 @@ use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Message, Verified};
 use ticketbridge_core::product::Currency;
+use ticketbridge_core::quoted::{ForeignNote, ForeignNumber, FreeText};
 use ticketbridge_core::time::UnixMillis;
 
 use super::wire::{Booking, PaymentKind, Status, payment};
@@ -153,7 +154,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         valid_until: it.back.or(Some(it.departure)),
         entries,
         return_news: Vec::new(),
-        partner_number: it.agency_number,
+        partner_number: it.agency_number.map(ForeignNumber::new),
         doubts,
         creates: told.creates,
         can_read_back: settings.can("read_back"),
@@ -162,9 +163,9 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
 }
 
 /// What calls of ours, and the agency's books, need again.
-fn needed_again(it: &Booking) -> BTreeMap<String, String> {
+fn needed_again(it: &Booking) -> BTreeMap<String, ForeignNumber> {
     let [adults, children, infants] = it.travellers;
-    BTreeMap::from([
+    let needed = BTreeMap::from([
         (EVENT.to_owned(), it.event.clone()),
         (ADULTS.to_owned(), adults.to_string()),
         (CHILDREN.to_owned(), children.to_string()),
@@ -172,11 +173,12 @@ fn needed_again(it: &Booking) -> BTreeMap<String, String> {
         (DEPARTURE.to_owned(), it.departure.to_string()),
         ("agency_code".to_owned(), it.agency.clone()),
         (KIND.to_owned(), it.kind.map_or("AGENCY", PaymentKind::word).to_owned()),
-    ])
+    ]);
+    needed.into_iter().map(|(name, value)| (name, ForeignNumber::new(value))).collect()
 }
 
 /// What the marketplace says of the money, for people: what it reports stands beside what follows from its amounts (edge 35).
-fn notes(it: &Booking) -> BTreeMap<String, String> {
+fn notes(it: &Booking) -> BTreeMap<String, ForeignNote> {
     let mut notes = BTreeMap::from([
         ("reported_paid".to_owned(), it.paid.to_string()),
         ("reported_outstanding".to_owned(), it.outstanding.to_string()),
@@ -188,7 +190,7 @@ fn notes(it: &Booking) -> BTreeMap<String, String> {
         ("coupon", it.coupon.clone()),
     ];
     notes.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    notes
+    notes.into_iter().map(|(name, value)| (name, ForeignNote::new(value))).collect()
 }
 
 fn stage(it: &Booking, told: &Told<'_>) -> Result<Stage, DecodeError> {
@@ -220,7 +222,7 @@ fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
 /// What was kept of a cancelled booking: the event says so, or else what was not returned.
 fn cancelled(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<Cancelled>, DecodeError> {
     let words = match told.change {
-        Some(change) => change.field("reason").maybe_text()?,
+        Some(change) => change.field("reason").maybe_text()?.map(FreeText::new),
         None => None,
     };
     if it.status == Status::CancelRequested {

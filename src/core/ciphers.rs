@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
-use crate::personal::{Document, Mask, Person, Personal};
+use crate::personal::{Document, Mask, Person, Personal, PersonalText};
 
 /// What of one person came under the channel's cipher. A cipher says nothing to anybody else, so it is kept as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,12 +61,12 @@ pub fn of_order(order: &Order) -> Vec<String> {
 
 /// What ciphers say, by their texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Opened(HashMap<String, String>);
+pub struct Opened(HashMap<String, PersonalText>);
 
 impl Opened {
     /// These pairs of a cipher and its clear text.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(pairs.into_iter().collect())
+        Self(pairs.into_iter().map(|(cipher, clear)| (cipher, PersonalText::new(clear))).collect())
     }
     /// Adds what another answer opened.
     pub fn add(&mut self, more: Opened) {
@@ -95,7 +95,7 @@ impl Opened {
                 let mut person = [None; 3];
                 for (field, cipher) in person.iter_mut().zip([&ciphers.name, &ciphers.phone, &ciphers.document]) {
                     if let Some(cipher) = cipher {
-                        *field = Some(self.0.get(cipher.as_str())?.trim());
+                        *field = Some(self.0.get(cipher.as_str())?.reveal().trim());
                     }
                 }
                 people.push(person);
@@ -107,7 +107,7 @@ impl Opened {
     }
 
     fn field<M: Mask>(&self, value: &Personal<M>) -> Option<Personal<M>> {
-        self.0.get(value.reveal()).map_or_else(|| Some(value.clone()), |clear| Personal::typed(clear))
+        self.0.get(value.reveal()).map_or_else(|| Some(value.clone()), |clear| Personal::typed(clear.reveal()))
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, RefundCaseId};
+use crate::quoted::{ForeignCode, FreeText};
 use crate::time::UnixMillis;
 
 /// What the channel is told. The details are taken from the order when the call is made.
@@ -23,7 +24,7 @@ pub enum Notification {
         /// Which.
         booking: BookingId,
         /// Written for the guest.
-        reason: String,
+        reason: FreeText,
     },
     /// The tickets.
     TicketsIssued {
@@ -42,7 +43,7 @@ pub enum Notification {
         /// Which case.
         case: RefundCaseId,
         /// Why.
-        reason: String,
+        reason: FreeText,
         /// The tickets go with it.
         reissue: bool,
     },
@@ -63,7 +64,7 @@ pub enum Notification {
     /// We called the order off.
     OrderCancelled {
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// What would calling the order off cost, by the channel's own count?
     CancelQuote,
@@ -77,7 +78,7 @@ pub enum Notification {
         /// What goes back, minor units.
         refund: i64,
         /// Why; not shown to the guest.
-        reason: String,
+        reason: FreeText,
     },
     /// Money is to go back; the booking stays as it is.
     PaymentReturn {
@@ -90,7 +91,7 @@ pub enum Notification {
         /// What we believe can still go back of this payment, minor units.
         left: i64,
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The guest is to get a payment link.
     PaymentLink {
@@ -105,7 +106,7 @@ pub enum Notification {
     /// The guest is to be told why the order was cancelled, which no channel does by itself.
     GuestMessage {
         /// Written for the guest.
-        text: String,
+        text: FreeText,
     },
     /// A partner's system is told of the order.
     HandOver,
@@ -154,19 +155,19 @@ pub enum NotificationOutcome {
     /// The channel will never take it.
     Refused {
         /// Its code.
-        code: String,
+        code: ForeignCode,
         /// Its words.
-        why: String,
+        why: FreeText,
     },
     /// Attempts are used up.
     GivenUp {
         /// The last error.
-        why: String,
+        why: FreeText,
     },
     /// The channel has no call for it; a person does it there.
     LeftToPerson {
         /// What the person has to do.
-        what: String,
+        what: FreeText,
     },
     /// The order had changed at the channel meanwhile; what it is now has been taken over.
     Overtaken,

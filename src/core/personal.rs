@@ -29,6 +29,11 @@ pub fn in_clear<T>(write: impl FnOnce() -> T) -> T {
     write()
 }
 
+/// Whether what is written now is about to be encrypted.
+pub(crate) fn is_in_clear() -> bool {
+    CLEAR.get()
+}
+
 /// How one kind of personal data is masked.
 pub trait Mask: Clone + Eq + Hash + Ord {
     /// The masked form of `clear`.
@@ -181,7 +186,7 @@ impl<M: Mask> fmt::Display for Personal<M> {
 }
 impl<M: Mask> Serialize for Personal<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if CLEAR.get() { serializer.serialize_str(&self.clear) } else { serializer.serialize_str(&self.masked()) }
+        if is_in_clear() { serializer.serialize_str(&self.clear) } else { serializer.serialize_str(&self.masked()) }
     }
 }
 impl<'de, M: Mask> Deserialize<'de> for Personal<M> {

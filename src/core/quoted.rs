@@ -5,11 +5,14 @@
 //!
 //! What outsiders write is kept in sealed places only: the order's document, its history, the deliveries. Wherever it leaves those (a
 //! column in clear, an answer, a log line, a metric) it goes through this module. [`Guests`] knows an order's own people and masks them in any
-//! writing; [`Quoted`] is text that has been masked, and what places in clear accept. What may be a phone, a document or an e-mail
+//! writing; [`Quoted`] is text that has been masked, and what places in clear accept. What others write travels as [`FreeText`], which
+//! nobody can show unmasked. What may be a phone, a document or an e-mail
 //! address of somebody that nobody knows is masked by its looks ([`strangers`]).
 
 mod commands;
+mod foreign;
 mod strangers;
+mod texts;
 mod writing;
 
 use std::fmt;
@@ -22,7 +25,10 @@ use crate::personal::{Document, Mask, Person, Personal};
 use strangers::Strictness;
 use writing::Writing;
 
-pub use strangers::{without_numbers, without_persons};
+pub use foreign::{
+    Code, Foreign, ForeignCode, ForeignName, ForeignNote, ForeignNumber, FreeText, Kind, Name, Note, Number, Sentence,
+};
+pub use strangers::without_persons;
 
 /// A name of one character stands in too many words to be looked for.
 const NAME_CHARS_MIN: usize = 2;
@@ -189,6 +195,13 @@ impl Guests {
         Quoted(self.masked(code, Strictness::Ticket))
     }
 
+    /// A value as JSON, with every text of it masked for these guests.
+    pub fn show(&self, of: &impl Serialize) -> Value {
+        let mut shown = foreign::as_written(|| serde_json::to_value(of)).unwrap_or(Value::Null);
+        self.json(&mut shown);
+        shown
+    }
+
     /// Masks every text of a document, whatever it is called: a field that is added tomorrow is masked too. What stands under a name of
     /// [`OURS`] is left alone.
     pub fn json(&self, value: &mut Value) {
@@ -244,10 +257,7 @@ impl Guests {
 
     fn walk_notes(&self, notes: &mut serde_json::Map<String, Value>) {
         for note in notes.values_mut() {
-            let is_amount = note.as_str().is_some_and(|text| {
-                text.len() <= AMOUNT_DIGITS_MAX && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
-            });
-            if !is_amount {
+            if !note.as_str().is_some_and(is_amount) {
                 self.walk(note, Some(Strictness::Sentence));
             }
         }
@@ -285,6 +295,11 @@ impl Guests {
         }
         shown
     }
+}
+
+/// Whether a bare number among what is said besides is an amount.
+fn is_amount(text: &str) -> bool {
+    text.len() <= AMOUNT_DIGITS_MAX && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Identifiers that we make: hex digits may by chance look like a phone.

@@ -10,6 +10,7 @@ use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
 use crate::message::{Actor, Command, Effect, EventRecord, Notification};
 use crate::order::Order;
 use crate::policy::next_step;
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
@@ -107,7 +108,7 @@ impl Course {
 fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> {
     match command {
         Command::ApproveRefund { case, .. } | Command::RejectRefund { case, .. } => {
-            Some(Command::EscalateRefund { case: case.clone(), reason: rejection.sentence.to_string() })
+            Some(Command::EscalateRefund { case: case.clone(), reason: FreeText::our_own(rejection.sentence.as_ref()) })
         }
         _ => None,
     }

@@ -100,7 +100,7 @@ impl Engine {
                     let another = names_another(heard, &order);
                     let doubt = another.map(|field| Command::RecordAstray {
                         partner: heard.backend.to_string(),
-                        why: format!("the event's `{field}` is none of this reservation's"),
+                        why: format!("the event's `{field}` is none of this reservation's").into(),
                     });
                     let command = doubt.as_ref().unwrap_or(&heard.command);
                     let applied = change.on_locked(tx, order, command).await?;
@@ -151,7 +151,7 @@ impl Engine {
             if let Some(order) = &row.order {
                 let sentence = "the back-end sent an event again under the same id and says something else; the first one stands: \
                                 compare the two in the inbox, and ask the back-end";
-                let doubt = Command::RecordDoubt { sentence: sentence.to_owned() };
+                let doubt = Command::RecordDoubt { sentence: sentence.into() };
                 self.apply(order, doubt, heard.actor.clone()).await?;
             }
             return Err(Rejection::new(Why::ContentDiffers, "this event id is known with another body")

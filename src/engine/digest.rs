@@ -37,7 +37,7 @@ pub(crate) fn body_sha256(body: &[u8]) -> String {
 pub(crate) fn meaning_of(sealer: &Sealer, envelope: &Envelope, body: &[u8]) -> String {
     let message = match &envelope.message {
         // Nobody knows what it means, so that all of it counts.
-        Message::Note { what, known: false } => json!({ "note": what, "content": sorted_json_sha256(body) }),
+        Message::Note { what, known: false } => json!({ "note": what.reveal(), "content": sorted_json_sha256(body) }),
         known => in_clear(|| message(known)),
     };
     digest(sealer, json!({ "about": envelope.about.as_str(), "message": message }))
@@ -112,7 +112,7 @@ fn message(message: &Message) -> Value {
             "product": listing.product.as_str(), "state": listing.state, "is_open": listing.is_open, "since": listing.since.0,
         }),
         Message::Act(command) => json!({ "act": act(command) }),
-        Message::Note { what, known: _ } => json!({ "note": what }),
+        Message::Note { what, known: _ } => json!({ "note": what.reveal() }),
     }
 }
 

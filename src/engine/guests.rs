@@ -205,7 +205,7 @@ impl Engine {
     /// Forgets the guests of one order, and what is kept beside it, in one commit.
     async fn forget_order(&self, id: &OrderId, reason: &str, actor: &Actor) -> Result<(), EngineError> {
         let (moment, running) = (self.moment(), self.running());
-        let command = Command::EraseGuests { reason: reason.to_owned() };
+        let command = Command::EraseGuests { reason: reason.to_owned().into() };
         let work = Arc::new((running, id.clone(), command, actor.clone()));
         let applied = self
             .store

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ticketbridge_core::message::{Held, NewTicket, TicketFacts};
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind};
 use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::{BackendId, BookingId, Command, EventRecord, OrderId, Rejection, Why};
 use ticketbridge_store::{CODE, CODE_POOLS, Sealer, StoreError, Tx, held_hash};
 
@@ -72,8 +73,8 @@ pub(crate) async fn claim(tx: &Tx, order: &Order, events: &[EventRecord]) -> Res
 pub(crate) fn hashes_named(sealer: &Sealer, backend: &BackendId, is_pool: bool, command: &Command) -> Vec<String> {
     let Command::RecordTicketFacts { facts, .. } = command else { return Vec::new() };
     let (number, tickets) = match facts {
-        TicketFacts::Issued { backend_ref, tickets } => (backend_ref.as_deref(), tickets.as_slice()),
-        TicketFacts::Pending { backend_ref, .. } => (backend_ref.as_deref(), [].as_slice()),
+        TicketFacts::Issued { backend_ref, tickets } => (backend_ref.as_ref(), tickets.as_slice()),
+        TicketFacts::Pending { backend_ref, .. } => (backend_ref.as_ref(), [].as_slice()),
         TicketFacts::Refused { .. }
         | TicketFacts::Cancelled
         | TicketFacts::CancelPending
@@ -85,6 +86,7 @@ pub(crate) fn hashes_named(sealer: &Sealer, backend: &BackendId, is_pool: bool, 
     };
     let codes = tickets.iter().map(|ticket: &NewTicket| (ticket.kind, ticket.code.reveal()));
     let scope = if is_pool { CODE_POOLS } else { backend.as_str() };
+    let number = number.map(ForeignNumber::reveal);
     in_scope(sealer, scope, number, codes).into_iter().map(|thing| thing.hash).collect()
 }
 
@@ -129,7 +131,7 @@ async fn still_holds(tx: &Tx, holder: &OrderId, thing: &Thing) -> Result<bool, S
         let ticketing = &booking.ticketing;
         let is_named = match thing.what {
             Held::Code => ticketing.may_admit().any(|ticket| ticket.code.reveal() == thing.text),
-            Held::Number => ticketing.backend_ref.as_deref() == Some(thing.text.as_str()),
+            Held::Number => ticketing.backend_ref.as_ref().is_some_and(|number| *number == *thing.text),
         };
         is_named && ticketing.may_be_live()
     };
@@ -173,7 +175,7 @@ impl Engine {
 async fn note_held(tx: &Tx, order: &Order) -> Result<(), StoreError> {
     for booking in order.booking.iter().chain(&order.past_bookings).filter(|booking| booking.ticketing.may_be_live()) {
         let held = &booking.ticketing;
-        let number = held.backend_ref.as_deref();
+        let number = held.backend_ref.as_ref().map(ForeignNumber::reveal);
         let things = things(tx.sealer(), &order.rules.booking.ticketing, number, codes(&held.tickets));
         let hashes: Vec<String> = things.into_iter().map(|thing| thing.hash).collect();
         let mut own = Vec::new();

@@ -174,7 +174,7 @@ impl Engine {
                  two in the inbox, and settle it with the channel"
             );
             let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
-            self.apply(&order, Command::RecordDoubt { sentence }, actor).await?;
+            self.apply(&order, Command::RecordDoubt { sentence: sentence.into() }, actor).await?;
         }
         Ok(Received::ContentDiffers)
     }

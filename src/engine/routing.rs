@@ -127,7 +127,7 @@ async fn route(
         Message::Note { what, known: false } => {
             metrics::counter!("ticketbridge_unrouted_messages_total", "channel" => incoming.channel.id.to_string())
                 .increment(1);
-            tracing::warn!(channel = %incoming.channel.id, what = %Quoted::code(what), key = %Quoted::code(&envelope.key),
+            tracing::warn!(channel = %incoming.channel.id, %what, key = %Quoted::code(&envelope.key),
                 "a message of a kind that nobody knows is kept, and changes nothing; replay it once it is known");
             Ok(Routed::Noted(Verdict::Unrouted))
         }

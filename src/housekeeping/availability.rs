@@ -128,7 +128,7 @@ impl Worker {
                 Ok(days.into_iter().map(left).collect())
             }
             CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
-                Err(why.into_owned())
+                Err(why.to_string())
             }
             CallResult::Refused { code, why } => Err(format!("{code}: {why}")),
             CallResult::Overtaken | CallResult::Absent => Err("the back-end does not know the product".to_owned()),

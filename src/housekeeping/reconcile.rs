@@ -309,7 +309,7 @@ async fn ask_for_hand_over(
     }
     let outcome = match checked.done {
         true => NotificationOutcome::Acknowledged,
-        false => NotificationOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
+        false => NotificationOutcome::Refused { code: NOT_DONE.into(), why: NOT_DONE_WHY.into() },
     };
     apply(worker, order, Command::RecordNotification { notification: Notification::HandOver, outcome }, actor).await?;
     if !checked.done {

@@ -444,7 +444,7 @@ impl Arrived {
     async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
         tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {}",
             Quoted::text(&error.to_string()));
-        let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
+        let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".into() });
         // What the sender calls it, where our own contract asks for a name; otherwise its bytes.
         let own = self.headers.get("webhook-id").and_then(|id| id.to_str().ok()).filter(|id| !id.trim().is_empty());
         let key = own.map_or_else(|| content_key(&body_sha256(&self.body)), str::to_owned);

@@ -4,6 +4,7 @@
 
 use sea_orm::Value;
 use ticketbridge_core::message::Effect;
+use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{OrderId, UnixMillis};
 
@@ -115,8 +116,8 @@ impl Tx {
             // A cipher stands for a guest, and cannot be masked.
             let is_cipher = matches!(known, Effect::CompareGuests { .. });
             let without = Effect::CompareGuests { call: String::new(), first: Vec::new(), again: Vec::new() };
-            let mut effect = serde_json::to_value(if is_cipher { &without } else { &known })?;
-            let known = serde_json::to_value(&known)?;
+            let mut effect = in_clear(|| serde_json::to_value(if is_cipher { &without } else { &known }))?;
+            let known = in_clear(|| serde_json::to_value(&known))?;
             named.forget(&mut effect);
             let masked = error.as_deref().map(|error| named.id(error).to_string());
             if effect != known || masked != error {

@@ -10,6 +10,7 @@
 //! them; whoever ends a row that is followed lets the next ones go. So neither misses the other.
 
 use sea_orm::{QueryResult, Value};
+use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
 use crate::ahead::Ahead;
@@ -119,7 +120,7 @@ impl Tx {
                 new.order.as_str(),
                 new.destination.as_str(),
                 new.call.as_str(),
-                self.sealer().seal(&effect_row(&new.id), &serde_json::to_vec(&new.effect)?),
+                self.sealer().seal(&effect_row(&new.id), &in_clear(|| serde_json::to_vec(&new.effect))?),
                 word(&JobState::Pending),
                 whole(new.seq),
                 flag(new.blocks_order),

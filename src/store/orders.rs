@@ -150,7 +150,7 @@ impl Tx {
 
     fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
         for record in events {
-            let kept = KeptEvent { reason: record.event.reason().map(str::to_owned), event: &record.event };
+            let kept = KeptEvent { reason: record.event.reason(), event: &record.event };
             let sealed = self.write_with_rules(|| seal_kept(self.sealer(), order, record.seq, &kept))??;
             self.keep(
                 &ORDER_EVENT,

@@ -5,6 +5,7 @@
 use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Calls, Context, EncodeError, HttpResponse, Operations, PoolStep};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::retry::{Next, Repeat, how_to_repeat};
 use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
@@ -153,7 +154,7 @@ impl Worker {
         let CallResult::Astray { why } = result else { return (result, None) };
         tracing::error!(order = %order.id, partner = %id, "a partner answered about something else: {why}");
         metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination.to_owned()).increment(1);
-        let command = Command::RecordAstray { partner: id.to_string(), why: why.to_string() };
+        let command = Command::RecordAstray { partner: id.to_string(), why: why.clone() };
         (CallResult::Unknown { why }, Some(command))
     }
 
@@ -210,39 +211,42 @@ impl Worker {
             }
             // The visit is over, and no ticket was made for it.
             CallResult::Absent if is_over && state.is_awaited() => {
-                let reason = "the back-end does not know the reservation".to_owned();
+                let reason = "the back-end does not know the reservation".into();
                 done(TicketFacts::Refused { reason }, "absent", "nothing there, and the visit is over")
             }
             CallResult::Absent if state == TicketingState::Cancelled => {
                 Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }
             }
-            CallResult::Astray { why } => self.retry(job, None, why.into_owned(), None),
+            CallResult::Astray { why } => self.retry(job, None, why, None),
             CallResult::Overtaken | CallResult::Absent => {
                 self.retry(job, None, "the back-end no longer knows the reservation".into(), None)
             }
             CallResult::Refused { code, why } => {
-                let reason = if why.is_empty() { code } else { why };
+                let reason = if why.is_empty() { FreeText::from(code.quoted()) } else { why };
                 match op {
-                    TicketOp::Issue => done(TicketFacts::Refused { reason: reason.clone() }, "refused", &reason),
+                    TicketOp::Issue => {
+                        done(TicketFacts::Refused { reason: reason.clone() }, "refused", &reason.to_string())
+                    }
                     TicketOp::Cancel => {
-                        done(TicketFacts::CancelRefused { reason: reason.clone(), used: false }, "refused", &reason)
+                        let facts = TicketFacts::CancelRefused { reason: reason.clone(), used: false };
+                        done(facts, "refused", &reason.to_string())
                     }
                     TicketOp::Query => self.retry(job, None, reason, None),
                 }
             }
-            CallResult::Retry { why, after } => self.retry(job, after, why.into_owned(), None),
-            CallResult::TokenRejected => self.retry(job, None, "the access token was refused".to_owned(), None),
+            CallResult::Retry { why, after } => self.retry(job, after, why, None),
+            CallResult::TokenRejected => self.retry(job, None, "the access token was refused".into(), None),
             CallResult::Unknown { why } => {
                 let spec = backend.backend.spec();
-                let facts = (op == TicketOp::Issue).then(|| TicketFacts::Unknown { why: why.to_string() });
+                let facts = (op == TicketOp::Issue).then(|| TicketFacts::Unknown { why: why.clone() });
                 match how_to_repeat(op, spec.issue_is_idempotent, spec.can_query, true) {
-                    Repeat::ReadBackFirst => self.retry(job, None, why.into_owned(), Some((true, facts))),
-                    Repeat::Same => self.retry(job, None, why.into_owned(), Some((false, facts))),
+                    Repeat::ReadBackFirst => self.retry(job, None, why, Some((true, facts))),
+                    Repeat::Same => self.retry(job, None, why, Some((false, facts))),
                     Repeat::LeaveToPerson => Verdict {
                         end: JobEnd::Dead { error: why.to_string() },
-                        facts: Some(TicketFacts::GivenUp { why: why.to_string() }),
+                        summary: why.to_string(),
+                        facts: Some(TicketFacts::GivenUp { why }),
                         word: "unknown",
-                        summary: why.into_owned(),
                     },
                 }
             }
@@ -274,7 +278,7 @@ impl Worker {
         let waited = now - job.created_at;
         if waited > LOOK_FOR {
             let why = format!("still {summary} after {} hours", LOOK_FOR.0 / 3_600_000);
-            let facts = Some(TicketFacts::GivenUp { why: why.clone() });
+            let facts = Some(TicketFacts::GivenUp { why: FreeText::our_own(why.as_str()) });
             return Verdict { end: JobEnd::Dead { error: why.clone() }, facts, word: "given_up", summary: why };
         }
         // The back-end may know better when it is worth asking again.
@@ -296,29 +300,32 @@ impl Worker {
         &self,
         job: &Job,
         after: Option<Millis>,
-        why: String,
+        why: FreeText,
         unknown: Option<(bool, Option<TicketFacts>)>,
     ) -> Verdict {
         let word = if unknown.is_some() { "unknown" } else { "retry" };
         // What was not known before stays so until the back-end has been asked.
         let (read_back, facts) = unknown.unwrap_or((job.read_back, None));
+        let summary = why.to_string();
         match self.again(job, after) {
             Next::At(due_at) => {
-                Verdict { end: JobEnd::Retry { due_at, read_back, error: why.clone() }, facts, word, summary: why }
+                Verdict { end: JobEnd::Retry { due_at, read_back, error: summary.clone() }, facts, word, summary }
             }
             Next::GiveUp => Verdict {
-                end: JobEnd::Dead { error: why.clone() },
-                facts: Some(TicketFacts::GivenUp { why: why.clone() }),
+                end: JobEnd::Dead { error: summary.clone() },
+                facts: Some(TicketFacts::GivenUp { why }),
                 word: "given_up",
-                summary: why,
+                summary,
             },
         }
     }
 
     /// The call cannot even be written.
     pub(super) async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
-        let command =
-            Command::RecordTicketFacts { booking: booking.clone(), facts: TicketFacts::GivenUp { why: why.clone() } };
+        let command = Command::RecordTicketFacts {
+            booking: booking.clone(),
+            facts: TicketFacts::GivenUp { why: FreeText::our_own(why.as_str()) },
+        };
         self.settle(job, JobEnd::Dead { error: why }, None, vec![(Actor::policy(), command)]).await.map(|_| ())
     }
 
@@ -375,7 +382,7 @@ impl Worker {
                     ticketbridge_core::words::units(count)
                 );
                 tracing::error!(pool, count, "a code pool is empty: import codes");
-                let verdict = self.retry(job, None, why.clone(), None);
+                let verdict = self.retry(job, None, FreeText::our_own(why.as_str()), None);
                 let facts = verdict
                     .facts
                     .map(|facts| (Actor::policy(), Command::RecordTicketFacts { booking: booking.clone(), facts }));

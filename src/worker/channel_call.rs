@@ -6,6 +6,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::quoted::{ForeignCode, FreeText};
 use ticketbridge_core::retry::Next;
 use ticketbridge_store::{Job, JobEnd};
 
@@ -54,11 +55,11 @@ impl Worker {
             // What the channel has no call for is a task for a person, not an error.
             Err(EncodeError::Unsupported(what)) => {
                 let end = JobEnd::Dropped { reason: format!("left to a person: {what}") };
-                let outcome = NotificationOutcome::LeftToPerson { what: what.to_owned() };
+                let outcome = NotificationOutcome::LeftToPerson { what: what.into() };
                 return self.settle(job, end, None, vec![self.outcome(job, notification, outcome)]).await.map(|_| ());
             }
             Err(error) => {
-                return self.refused(job, notification, "invalid".to_owned(), error.to_string(), None).await;
+                return self.refused(job, notification, ("invalid".into(), error.to_string().into()), None).await;
             }
         };
         let order = self.partner_is_back(job, order).await?;
@@ -94,41 +95,41 @@ impl Worker {
             CallResult::Astray { why } => {
                 let attempt = attempt("astray", why.to_string());
                 let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
-                self.astray(job, notification, why.into_owned(), attempt, actor).await
+                self.astray(job, notification, why, attempt, actor).await
             }
             CallResult::Refused { code, why } => {
                 let attempt = attempt("refused", format!("{why} ({code})"));
-                self.refused(job, notification, code, why, Some(attempt)).await
+                self.refused(job, notification, (code, why), Some(attempt)).await
             }
             // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
             CallResult::Retry { why, .. } if is_overtaken(notification, order) && exchange.status == Some(200) => {
                 let attempt = attempt("refused", why.to_string());
                 let not_needed =
                     format!("the channel answers `{why}`; the tickets go with the decision on its refund request");
-                let outcome = NotificationOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
+                let outcome = NotificationOutcome::Refused { code: "overtaken".into(), why };
                 let command = self.outcome(job, notification, outcome);
                 self.settle(job, JobEnd::NotNeeded { why: not_needed }, Some(attempt), vec![command]).await.map(|_| ())
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());
-                self.later(job, notification, after, why.into_owned(), Some(attempt)).await
+                self.later(job, notification, after, why, Some(attempt)).await
             }
             // A notification says the same however often it is made; where the channel can be asked, it is asked first.
             CallResult::Unknown { why } => {
                 let attempt = attempt("unknown", why.to_string());
                 let mut doubtful = job.clone();
                 doubtful.read_back = true;
-                self.later(&doubtful, notification, None, why.into_owned(), Some(attempt)).await
+                self.later(&doubtful, notification, None, why, Some(attempt)).await
             }
             // Judged before: it brings the order with it, or it is a refusal.
             CallResult::Overtaken | CallResult::Absent => {
-                let why = "the channel does not know the order".to_owned();
-                let attempt = attempt("retry", why.clone());
+                let why = FreeText::from("the channel does not know the order");
+                let attempt = attempt("retry", why.to_string());
                 self.later(job, notification, None, why, Some(attempt)).await
             }
             CallResult::TokenRejected => {
-                let why = "the access token was refused twice".to_owned();
-                let attempt = attempt("retry", why.clone());
+                let why = FreeText::from("the access token was refused twice");
+                let attempt = attempt("retry", why.to_string());
                 self.later(job, notification, None, why, Some(attempt)).await
             }
         }
@@ -139,7 +140,7 @@ impl Worker {
         job: &Job,
         notification: &Notification,
         after: Option<Millis>,
-        why: String,
+        why: FreeText,
         attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
         self.later_and(job, notification, after, why, attempt, Vec::new()).await
@@ -151,15 +152,16 @@ impl Worker {
         job: &Job,
         notification: &Notification,
         after: Option<Millis>,
-        why: String,
+        why: FreeText,
         attempt: Option<Attempt>,
         mut commands: Vec<(Actor, Command)>,
     ) -> Result<(), EngineError> {
         let end = match self.again(job, after) {
-            Next::At(due_at) => JobEnd::Retry { due_at, read_back: job.read_back, error: why },
+            Next::At(due_at) => JobEnd::Retry { due_at, read_back: job.read_back, error: why.to_string() },
             Next::GiveUp => {
-                commands.push(self.outcome(job, notification, NotificationOutcome::GivenUp { why: why.clone() }));
-                JobEnd::Dead { error: why }
+                let error = why.to_string();
+                commands.push(self.outcome(job, notification, NotificationOutcome::GivenUp { why }));
+                JobEnd::Dead { error }
             }
         };
         self.settle(job, end, attempt, commands).await.map(|_| ())
@@ -169,8 +171,7 @@ impl Worker {
         &self,
         job: &Job,
         notification: &Notification,
-        code: String,
-        why: String,
+        (code, why): (ForeignCode, FreeText),
         attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
         let error = format!("{why} ({code})");
@@ -198,8 +199,8 @@ fn told(result: CallResult<Yes>, learned: Vec<Command>, order: &Order) -> CallRe
         CallResult::Done(yes) => CallResult::Done(Told::Taken { yes, learned }),
         CallResult::Overtaken if has_news => CallResult::Done(Told::Overtaken { learned }),
         CallResult::Overtaken => {
-            let why = "the channel says that the order has changed, and tells nothing newer".to_owned();
-            CallResult::Refused { code: "revision_conflict".to_owned(), why }
+            let why = "the channel says that the order has changed, and tells nothing newer".into();
+            CallResult::Refused { code: "revision_conflict".into(), why }
         }
         CallResult::Retry { why, after } => CallResult::Retry { why, after },
         CallResult::Refused { code, why } => CallResult::Refused { code, why },

@@ -147,11 +147,11 @@ impl Worker {
                     ("answered", String::new())
                 }
                 Err(TransportError::NotSent { why }) => {
-                    talk.unanswered(Silence::NotSent(why.clone()));
+                    talk.unanswered(Silence::NotSent(why.as_str().to_owned().into()));
                     (NOT_SENT, why)
                 }
                 Err(TransportError::Interrupted { why }) => {
-                    talk.unanswered(Silence::Unknown(why.clone()));
+                    talk.unanswered(Silence::Unknown(why.as_str().to_owned().into()));
                     ("unknown", why)
                 }
             };

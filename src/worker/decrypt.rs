@@ -65,8 +65,8 @@ impl Worker {
                     .await
                     .map(|_| ());
             }
-            CallResult::Retry { why, after } => (why.into_owned(), after),
-            CallResult::Unknown { why } | CallResult::Astray { why } => (why.into_owned(), None),
+            CallResult::Retry { why, after } => (why.to_string(), after),
+            CallResult::Unknown { why } | CallResult::Astray { why } => (why.to_string(), None),
             CallResult::Overtaken | CallResult::Absent => ("the channel does not know the call".to_owned(), None),
             CallResult::TokenRejected => ("the access token was refused twice".to_owned(), None),
         };
@@ -132,8 +132,8 @@ impl Worker {
                     let attempt = attempt("refused", &error);
                     return self.not_compared(job, call, error, Some(attempt)).await;
                 }
-                CallResult::Retry { why, after } => (why.into_owned(), after),
-                CallResult::Unknown { why } | CallResult::Astray { why } => (why.into_owned(), None),
+                CallResult::Retry { why, after } => (why.to_string(), after),
+                CallResult::Unknown { why } | CallResult::Astray { why } => (why.to_string(), None),
                 CallResult::Overtaken | CallResult::Absent => ("the channel does not know the call".to_owned(), None),
                 CallResult::TokenRejected => ("the access token was refused twice".to_owned(), None),
             };
@@ -154,7 +154,7 @@ impl Worker {
                 "the channel sent {call} again under the same number and names other guests in it, under its cipher; the first message \
                  stands: settle it with the channel"
             );
-            (Actor::new(ActorKind::Channel, channel.id.as_str()), Command::RecordDoubt { sentence })
+            (Actor::new(ActorKind::Channel, channel.id.as_str()), Command::RecordDoubt { sentence: sentence.into() })
         });
         self.settle(job, JobEnd::Delivered, None, doubt.into_iter().collect()).await.map(|_| ())
     }
@@ -170,14 +170,13 @@ impl Worker {
         let sentence = format!(
             "the channel sent {call} again with the guests under other ciphers, and does not open them: compare the guests with the channel"
         );
-        let doubt = (Actor::policy(), Command::RecordDoubt { sentence });
+        let doubt = (Actor::policy(), Command::RecordDoubt { sentence: sentence.into() });
         self.settle(job, JobEnd::Dead { error }, attempt, vec![doubt]).await.map(|_| ())
     }
 
     /// Without the guests' data no ticket can be asked for: a person must see the order.
     fn given_up(&self, order: &Order) -> Vec<(Actor, Command)> {
-        let facts =
-            ticketbridge_core::message::TicketFacts::GivenUp { why: "guests' data could not be opened".to_owned() };
+        let facts = ticketbridge_core::message::TicketFacts::GivenUp { why: "guests' data could not be opened".into() };
         let booking = order.active_booking().map(|booking| booking.id.clone());
         booking.map(|booking| (Actor::policy(), Command::RecordTicketFacts { booking, facts })).into_iter().collect()
     }

@@ -51,7 +51,7 @@ impl Worker {
         }
         Ok(match result {
             CallResult::Done(TicketFacts::Pending { .. } | TicketFacts::Issued { .. }) => Held::Kept,
-            CallResult::Done(TicketFacts::Refused { reason }) if reason.starts_with(NO_ROOM) => Held::NoRoom,
+            CallResult::Done(TicketFacts::Refused { reason }) if reason.reveal().starts_with(NO_ROOM) => Held::NoRoom,
             // A mistake of the configuration, or a key that is not accepted, is never told to a guest as sold out: the tickets will fail
             // where a person sees it.
             CallResult::Done(_) | CallResult::TokenRejected | CallResult::Refused { .. } => Held::NotNeeded,

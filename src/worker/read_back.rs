@@ -3,11 +3,8 @@
 //! One question to a channel: how does an order stand that we know of by a later message only, or whose messages contradict
 //! each other?
 
-use std::borrow::Cow;
-
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, OrderQuery};
-use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{ChannelId, ExternalId};
 use ticketbridge_store::{Job, JobEnd};
@@ -58,15 +55,15 @@ impl Worker {
             CallResult::Refused { code, why } => {
                 // Of an order that is not known here nobody can tell whom the channel names in its own words: they are not kept.
                 drop(why);
-                let error = format!("the channel refuses the question ({})", Quoted::code(&code));
+                let error = format!("the channel refuses the question ({code})");
                 return self.end(job, JobEnd::Dead { error }).await;
             }
-            CallResult::Retry { why: Cow::Borrowed(ours), .. } | CallResult::Unknown { why: Cow::Borrowed(ours) } => {
-                ours.to_owned()
-            }
-            CallResult::Retry { .. } | CallResult::Unknown { .. } => match exchange.status {
-                Some(status) => format!("the channel answers the question with status {status}, and not as it should"),
-                None => "the channel could not be asked".to_owned(),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => match (why.ours(), exchange.status) {
+                (Some(ours), _) => ours.to_owned(),
+                (None, Some(status)) => {
+                    format!("the channel answers the question with status {status}, and not as it should")
+                }
+                (None, None) => "the channel could not be asked".to_owned(),
             },
             CallResult::Astray { .. } => "the channel answers about another order".to_owned(),
             CallResult::Absent => "the channel does not know the order".to_owned(),
@@ -104,13 +101,13 @@ impl Worker {
             CallResult::Refused { code, why } => {
                 return self.end(job, JobEnd::Dead { error: format!("{why} ({code})") }).await;
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.into_owned(),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.to_string(),
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Astray { why } => {
                 tracing::error!(partner = %job.destination, "a partner answered about something else: {why}");
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
                     .increment(1);
-                why.into_owned()
+                why.to_string()
             }
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
         };

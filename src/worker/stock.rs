@@ -5,7 +5,6 @@
 
 use ticketbridge_core::message::StockKey;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, StockLeft};
-use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{ChannelId, Millis};
 use ticketbridge_store::{Job, JobEnd};
@@ -43,21 +42,21 @@ impl Worker {
         let (end, verdict, summary) = match exchange.result {
             CallResult::Done(()) => (JobEnd::Delivered, "done", format!("{} left on {date}", left.max(0))),
             CallResult::Refused { code, why } => {
-                let error = format!("{} ({})", Quoted::text(&why), Quoted::code(&code));
+                let error = format!("{why} ({code})");
                 (JobEnd::Dead { error: error.clone() }, "refused", error)
             }
             CallResult::Absent => {
                 let error = "the channel does not know this date of the product".to_owned();
                 (JobEnd::Dead { error: error.clone() }, "refused", error)
             }
-            CallResult::Retry { why, after } => self.told_later(job, "retry", why.into_owned(), after),
-            CallResult::Unknown { why } => self.told_later(job, "unknown", why.into_owned(), None),
+            CallResult::Retry { why, after } => self.told_later(job, "retry", why.to_string(), after),
+            CallResult::Unknown { why } => self.told_later(job, "unknown", why.to_string(), None),
             // It belongs to no one order, so that the log and the metrics are where a person sees it.
             CallResult::Astray { why } => {
                 tracing::error!(delivery = %job.id, partner = %job.destination, "a partner answered about something else: {why}");
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
                     .increment(1);
-                self.told_later(job, "astray", why.into_owned(), None)
+                self.told_later(job, "astray", why.to_string(), None)
             }
             // Another count may have come first: the next attempt counts anew.
             CallResult::Overtaken => {

@@ -7,6 +7,7 @@ use ticketbridge_core::message::{Actor, Command, Notification, NotificationOutco
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::port::{CallResult, Yes};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
@@ -121,14 +122,14 @@ impl Worker {
             }
             Shown::Nothing if job.read_back => {
                 let attempt = attempt("refused", NOT_DONE_WHY);
-                self.refused(job, notification, NOT_DONE.to_owned(), NOT_DONE_WHY.to_owned(), Some(attempt)).await
+                self.refused(job, notification, (NOT_DONE.into(), NOT_DONE_WHY.into()), Some(attempt)).await
             }
             // It may be late rather than lying: it is asked again before it is told again.
             Shown::Nothing => {
                 let attempt = attempt("unknown", NOT_DONE_WHY);
                 let mut doubtful = job.clone();
                 doubtful.read_back = true;
-                self.later(&doubtful, notification, None, NOT_DONE_WHY.to_owned(), Some(attempt)).await
+                self.later(&doubtful, notification, None, NOT_DONE_WHY.into(), Some(attempt)).await
             }
         }
     }
@@ -174,7 +175,7 @@ impl Worker {
         &self,
         job: &Job,
         notification: &Notification,
-        why: String,
+        why: FreeText,
         attempt: Attempt,
         actor: Actor,
     ) -> Result<(), EngineError> {

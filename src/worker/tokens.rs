@@ -175,7 +175,7 @@ impl Worker {
                 CallResult::Refused { code, why } => return Err(format!("no access token: {why} ({code})")),
                 CallResult::Retry { why, after: Some(_) } => return Err(format!("no access token: {why}")),
                 CallResult::Retry { why, after: None } | CallResult::Unknown { why } | CallResult::Astray { why } => {
-                    why_not = why.into_owned()
+                    why_not = why.to_string()
                 }
                 CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
                     why_not = "the channel refused".to_owned();

@@ -142,16 +142,16 @@ impl Worker {
             // An answer that says nothing of the order leaves the repeat under the same key.
             CallResult::Unknown { .. } if was_answered => return go_on(),
             CallResult::Retry { why, after } => {
-                return self.later(job, notification, after, why.into_owned(), None).await.map(|()| Looked::Settled);
+                return self.later(job, notification, after, why, None).await.map(|()| Looked::Settled);
             }
             CallResult::Unknown { why } => {
-                return self.later(job, notification, None, why.into_owned(), None).await.map(|()| Looked::Settled);
+                return self.later(job, notification, None, why, None).await.map(|()| Looked::Settled);
             }
             CallResult::Astray { why } => {
                 let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
-                let command = Command::RecordAstray { partner: actor.name.clone(), why: why.to_string() };
+                let command = Command::RecordAstray { partner: actor.name.clone(), why: why.clone() };
                 let commands = vec![(actor, command)];
-                let done = self.later_and(job, notification, None, why.into_owned(), None, commands).await;
+                let done = self.later_and(job, notification, None, why, None, commands).await;
                 return done.map(|()| Looked::Settled);
             }
             CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => {
@@ -281,7 +281,7 @@ impl Worker {
     /// Whether the partner has given the order another number since `before`, when a call was written: an answer that was long on its way
     /// brings the older one. Unlike a whole order, a number says nothing of its age.
     async fn has_another_number(&self, before: &Order) -> Result<bool, EngineError> {
-        let number = |order: &Order| order.channel_state.as_deref().and_then(|s| s.partner_number().map(str::to_owned));
+        let number = |order: &Order| order.channel_state.as_deref().and_then(|s| s.partner_number().cloned());
         let now = self.engine.store().load_order(&before.id).await?;
         Ok(now.is_some_and(|now| number(&now) != number(before)))
     }

@@ -8,7 +8,6 @@ use ticketbridge_core::message::{Actor, ActorKind, Command, Destination, TicketF
 use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, HttpResponse, Operations, WatchPlan};
 use ticketbridge_core::product::Ticketing;
-use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 use ticketbridge_store::{StoreError, Tx};
 
@@ -190,11 +189,11 @@ impl Worker {
             CallResult::Absent => {
                 let sentence =
                     format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
-                self.record(backend, order, Command::RecordDoubt { sentence }).await
+                self.record(backend, order, Command::RecordDoubt { sentence: sentence.into() }).await
             }
             // The word is its answer, and nobody here knows it.
-            CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
-                let facts = TicketFacts::Unknown { why: why.into_owned() };
+            CallResult::Unknown { why } if AttentionKind::of_refusal(why.reveal()) == AttentionKind::UnknownStatus => {
+                let facts = TicketFacts::Unknown { why };
                 self.record(backend, order, Command::RecordTicketFacts { booking: booking.clone(), facts }).await
             }
             CallResult::Done(_)
@@ -261,17 +260,17 @@ impl Worker {
         let booking_id = match hints.read(about, &response) {
             CallResult::Done(booking) => booking,
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
-                not_followed(backend, &why);
+                not_followed(backend, &why.to_string());
                 return Ok(());
             }
             CallResult::Astray { why } => {
                 let destination = Destination::Backend(backend.id.clone()).to_string();
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
-                not_followed(backend, &why);
+                not_followed(backend, &why.to_string());
                 return Ok(());
             }
             CallResult::Refused { code, .. } => {
-                not_followed(backend, Quoted::code(&code).as_str());
+                not_followed(backend, &code.to_string());
                 return Ok(());
             }
             CallResult::Absent | CallResult::Overtaken => {

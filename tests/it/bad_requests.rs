@@ -71,7 +71,8 @@ async fn a_caller_that_is_not_believed_gets_401_in_the_channels_envelope() {
 
 #[test]
 fn a_stranger_cannot_write_lines_of_his_own_into_the_log() {
-    let named = ticketbridge_core::port::AuthError::UnknownKey("aw\n2026-11-21 INFO all is well\u{1b}[2J".to_owned());
+    let named =
+        ticketbridge_core::port::AuthError::UnknownKey("aw\n2026-11-21 INFO all is well\u{1b}[2J".to_owned().into());
     assert!(!named.to_string().contains(char::is_control), "{named}");
 }
 

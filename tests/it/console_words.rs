@@ -45,6 +45,7 @@ async fn reasons_lengths_and_refusals_are_said_in_the_language_of_the_page() {
     bridge.douyin("refund-apply", &applied).await.expect(200);
     bridge.drain().await;
     let reason = bridge.stored("V100").await.refund_case.expect("a case").reason.expect("a reason of policy's");
+    let reason = reason.to_string();
     for page in ["", "/refunds"] {
         let english = browser.open(&format!("/console{page}?lang=en")).await.expect(200).text();
         assert!(english.contains(&reason), "{reason}: {english}");

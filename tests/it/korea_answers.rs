@@ -559,7 +559,7 @@ async fn the_agencys_books_are_believed_when_they_name_this_booking() {
             bridge.drain().await;
         }
         let order = bridge.tripped("T1").await;
-        assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-1"), "{answer}");
+        assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some(&"YB-1".into()), "{answer}");
         assert!(order.channel_state.as_ref().unwrap().handed_over, "{answer}");
         assert!(!order.needs(AttentionKind::AnswerAstray), "{answer}: {:?}", order.attention);
         assert_eq!(bridge.partners.sent("erp.example").len(), 2, "{answer}: told once, asked once");

@@ -309,7 +309,7 @@ async fn edge_16_a_number_that_exists_already_is_read_and_counts_as_success() {
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;
     let order = bridge.tripped("T1").await;
-    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-9"));
+    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some(&"YB-9".into()));
     assert!(!order.needs(AttentionKind::NotificationRefused));
     let posted = bridge.partners.sent("erp.example").into_iter().filter(|s| s.method == "POST").count();
     assert_eq!(posted, 1, "it is not handed over twice");
@@ -494,7 +494,10 @@ async fn what_an_event_tells_beside_the_booking_counts_too() {
     let change = json!({"old_no": null, "new_no": "YB-5"});
     bridge.trip_is(tripstore::event("e3", "booking.agency_no_changed", 3, &now, change), "accepted").await;
     let order = bridge.tripped("T1").await;
-    assert_eq!((order.money.received(), order.channel_state.unwrap().partner_number()), (300_000, Some("YB-5")));
+    assert_eq!(
+        (order.money.received(), order.channel_state.unwrap().partner_number()),
+        (300_000, Some(&"YB-5".into()))
+    );
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn edge_40_41_the_agencys_books_get_a_constant_phone_and_a_memo() {
     );
     assert_eq!((&body["collect_from_customer_krw"], &body["total_sale_krw"]), (&json!(0), &json!(3_180_000)));
     assert_eq!(body["travellers"], json!({"adult": 2, "child": 1, "infant": 0}));
-    assert_eq!(bridge.tripped("TS-88120").await.channel_state.unwrap().partner_number(), Some("YB-1"));
+    assert_eq!(bridge.tripped("TS-88120").await.channel_state.unwrap().partner_number(), Some(&"YB-1".into()));
     // A payment changes nothing that the books were told; another day of departure does.
     bridge
         .trip_is(
@@ -187,7 +187,7 @@ async fn edge_16_books_that_know_the_booking_already_count_as_told() {
     bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
     bridge.drain().await;
     let order = bridge.tripped("T1").await;
-    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-7"));
+    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some(&"YB-7".into()));
     assert!(!order.needs(AttentionKind::NotificationRefused));
 }
 

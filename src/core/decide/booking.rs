@@ -14,6 +14,7 @@ use crate::order::{
 };
 use crate::personal::Person;
 use crate::product::{Acceptance, BookingProduct, Confirmation};
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::rules::capacity::date_stock_key;
@@ -226,7 +227,7 @@ fn told_of_decision(order: &Order) -> bool {
 }
 
 /// The booking is rejected: a voucher becomes bookable again, a direct order is over.
-pub(super) fn reject(draft: &mut Draft, reason: &str) -> Result<(), Rejection> {
+pub(super) fn reject(draft: &mut Draft, reason: &FreeText) -> Result<(), Rejection> {
     let order = draft.order();
     let booking = waiting(&order)?;
     endings::end_booking(draft, booking, End::Rejected(reason));

@@ -6,13 +6,14 @@ use crate::decide::draft::Draft;
 use crate::decide::{sale, ticketing};
 use crate::message::{DeadlineKind, Effect, Event};
 use crate::order::{AttentionKind, Booking, CancelReason};
+use crate::quoted::FreeText;
 use crate::rules::capacity::{date_stock_key, voucher_stock_key};
 
 /// How a booking ends before its use.
 #[derive(Clone, Copy)]
 pub(super) enum End<'a> {
     /// Nobody confirms it; the reason is written for the guest.
-    Rejected(&'a str),
+    Rejected(&'a FreeText),
     /// It was asked for, perhaps confirmed, and is off.
     Cancelled(CancelReason),
 }
@@ -47,9 +48,9 @@ fn return_date(draft: &mut Draft, booking: &Booking) {
 }
 
 /// The order ends before its use; its booking, if it has one, has ended before.
-pub(super) fn end_order(draft: &mut Draft, reason: CancelReason, why: Option<&str>) {
+pub(super) fn end_order(draft: &mut Draft, reason: CancelReason, why: Option<&FreeText>) {
     let order = draft.order();
-    draft.event(Event::OrderCancelled { reason, why: why.map(str::to_owned) });
+    draft.event(Event::OrderCancelled { reason, why: why.cloned() });
     let voucher = voucher_stock_key(&order.rules);
     draft.maybe(voucher.map(|key| Effect::ReturnStock { key, units: order.quantity }));
     if order.rules.voucher.is_some() {
@@ -58,7 +59,7 @@ pub(super) fn end_order(draft: &mut Draft, reason: CancelReason, why: Option<&st
 }
 
 /// The order ends before its use, and with it an active booking.
-pub(super) fn end_all(draft: &mut Draft, reason: CancelReason, why: Option<&str>) {
+pub(super) fn end_all(draft: &mut Draft, reason: CancelReason, why: Option<&FreeText>) {
     let order = draft.order();
     if let Some(booking) = order.active_booking() {
         end_booking(draft, booking, End::Cancelled(reason));

@@ -2,14 +2,13 @@
 
 //! What the back-end says of a reservation, against what we know of it.
 
-use std::borrow::Cow;
-
 use crate::decide::draft::Draft;
 use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets_of};
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
 use crate::message::{Event, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
 use crate::order::{AttentionKind, Booking, BookingState, TicketingState};
+use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::time::Millis;
 
@@ -31,9 +30,9 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
         return Ok(());
     }
     match facts {
-        TicketFacts::Issued { backend_ref, tickets } => issued(draft, booking, backend_ref.as_deref(), tickets)?,
+        TicketFacts::Issued { backend_ref, tickets } => issued(draft, booking, backend_ref.as_ref(), tickets)?,
         TicketFacts::Pending { backend_ref, look_after } => {
-            pending(draft, booking, backend_ref.as_deref(), *look_after);
+            pending(draft, booking, backend_ref.as_ref(), *look_after);
         }
         TicketFacts::Refused { reason } => refused(draft, booking, reason),
         TicketFacts::Cancelled => cancelled(draft, booking),
@@ -60,10 +59,10 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
 }
 
 /// Why an answer cannot be about this reservation: it names what is somebody else's.
-fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'static, str>> {
+fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<FreeText> {
     let told = match facts {
         TicketFacts::HeldByAnother { order, what } => {
-            return Some(format!("{} is held by order {order}", what.in_words()).into());
+            return Some(FreeText::our_own(format!("{} is held by order {order}", what.in_words())));
         }
         TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref, .. } => backend_ref.as_ref(),
         TicketFacts::Refused { .. }
@@ -88,7 +87,7 @@ fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'stati
 }
 
 /// Nothing of the answer is taken on or handed out. A person is told, and the back-end is asked again, each time later.
-fn not_believed(draft: &mut Draft, booking: &Booking, why: &str) {
+fn not_believed(draft: &mut Draft, booking: &Booking, why: &FreeText) {
     let backend = draft.actor.name.clone();
     notifications::astray(draft, &backend, why);
     match booking.ticketing.state {
@@ -117,7 +116,12 @@ fn next_look(draft: &Draft, booking: &Booking) -> Millis {
     asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER)
 }
 
-fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
+fn issued(
+    draft: &mut Draft,
+    booking: &Booking,
+    backend_ref: Option<&ForeignNumber>,
+    new: &[NewTicket],
+) -> Result<(), Rejection> {
     let t = &booking.ticketing;
     let same = NewTicket::are_those_of(new, t);
     match t.state {
@@ -173,20 +177,20 @@ fn named_otherwise(draft: &mut Draft, booking: &Booking, new: &[NewTicket]) -> R
 }
 
 /// Tickets that nobody will get: voided at once, never shown.
-fn late_tickets(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) {
+fn late_tickets(draft: &mut Draft, booking: &Booking, backend_ref: Option<&ForeignNumber>, new: &[NewTicket]) {
     draft.event(Event::LateTicketsIssued {
         booking: booking.id.clone(),
-        backend_ref: backend_ref.map(str::to_owned),
+        backend_ref: backend_ref.cloned(),
         count: u32::try_from(new.len()).unwrap_or(u32::MAX),
     });
     draft.call_backend(booking, TicketOp::Cancel, None);
 }
 
-fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, look_after: Option<Millis>) {
+fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&ForeignNumber>, look_after: Option<Millis>) {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
             let look_after = look_after.unwrap_or_else(|| next_look(draft, booking));
-            let backend_ref = backend_ref.map(str::to_owned);
+            let backend_ref = backend_ref.cloned();
             draft.event(Event::TicketsPending { booking: booking.id.clone(), backend_ref });
             draft.call_backend(booking, TicketOp::Query, Some(draft.now() + look_after));
         }
@@ -202,12 +206,12 @@ fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, look
     }
 }
 
-fn refused(draft: &mut Draft, booking: &Booking, reason: &str) {
+fn refused(draft: &mut Draft, booking: &Booking, reason: &FreeText) {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
             draft.event(Event::TicketingRefused { booking: booking.id.clone(), reason: reason.to_owned() });
             let sentence = format!("the back-end refused to issue ({reason}); issue by hand, or refund");
-            draft.flag(AttentionKind::of_refusal(reason), sentence);
+            draft.flag(AttentionKind::of_refusal(reason.reveal()), sentence);
         }
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling
             if booking.ticketing.tickets.is_empty() =>
@@ -231,14 +235,14 @@ fn refused(draft: &mut Draft, booking: &Booking, reason: &str) {
     }
 }
 
-fn unknown(draft: &mut Draft, booking: &Booking, why: &str) {
+fn unknown(draft: &mut Draft, booking: &Booking, why: &FreeText) {
     if matches!(booking.ticketing.state, TicketingState::Queued | TicketingState::Requested) {
         draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() });
     }
     // It answered, and nobody knows the word: asking again does not help, a person does.
-    let kind = AttentionKind::of_refusal(why);
+    let kind = AttentionKind::of_refusal(why.reveal());
     if kind == AttentionKind::UnknownStatus {
-        draft.flag(kind, why);
+        draft.flag(kind, why.to_string());
     }
 }
 
@@ -282,7 +286,7 @@ fn cancel_pending(draft: &mut Draft, booking: &Booking) {
 }
 
 /// The back-end does not void the tickets. If that is because they were used, the guest was there: a fact.
-fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &str, used: bool) {
+fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &FreeText, used: bool) {
     let order = draft.order();
     if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return surplus_stays(draft, reason);
@@ -319,12 +323,12 @@ fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &str, used: bool
 }
 
 /// Two sets may admit: the one made by hand, and the back-end's own.
-fn surplus_stays(draft: &mut Draft, why: &str) {
+fn surplus_stays(draft: &mut Draft, why: &FreeText) {
     let sentence = format!("the back-end keeps tickets of its own beside those made by hand ({why}); stop them there");
     draft.flag(AttentionKind::Contradiction, sentence);
 }
 
-fn given_up(draft: &mut Draft, booking: &Booking, why: &str) {
+fn given_up(draft: &mut Draft, booking: &Booking, why: &FreeText) {
     let (kind, sentence) = match booking.ticketing.state {
         TicketingState::Cancelling if booking.is_active() => (
             AttentionKind::CancelRefused,

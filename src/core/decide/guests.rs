@@ -7,6 +7,7 @@ use crate::decide::ticketing::{self, has_remote_cipher};
 use crate::message::{Effect, Event};
 use crate::order::{AttentionKind, BookingState, Order};
 use crate::personal::Person;
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::time::UnixMillis;
@@ -66,12 +67,12 @@ fn opened_guests_fit(order: &Order, now: UnixMillis) -> Result<(), Rejection> {
 }
 
 /// Somebody of ours was shown them in clear.
-pub(super) fn revealed(draft: &mut Draft, reason: &str) {
+pub(super) fn revealed(draft: &mut Draft, reason: &FreeText) {
     draft.event(Event::GuestsRevealed { reason: reason.to_owned() });
 }
 
 /// While an order lives its guests are needed: at the gate, for a refund, for limits.
-pub(super) fn erase(draft: &mut Draft, reason: &str) -> Result<(), Rejection> {
+pub(super) fn erase(draft: &mut Draft, reason: &FreeText) -> Result<(), Rejection> {
     let order = draft.order();
     if !order.is_over() || order.refund_case.as_ref().is_some_and(|case| case.is_open()) {
         let sentence = "the order has not come to its end; its guests' data can be erased afterwards";

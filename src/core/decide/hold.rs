@@ -13,6 +13,7 @@ use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Event, ReservationA
 use crate::order::{
     Booking, BookingState, CancelReason, Hold, Order, OrderState, RefundKind, RefundSource, TicketingState,
 };
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::rules::booking::{Guests, check_visitors};
 
@@ -37,7 +38,7 @@ pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) 
             Ok(())
         }
         ReservationAct::Change(wish) => hold_change::change(draft, booking, hold, wish),
-        ReservationAct::Cancel { reason } => cancel(draft, booking, reason.as_deref()),
+        ReservationAct::Cancel { reason } => cancel(draft, booking, reason.as_ref()),
     }
 }
 
@@ -89,7 +90,7 @@ pub(super) fn run_out(draft: &mut Draft) {
     endings::end_all(draft, CancelReason::Expired, None);
 }
 
-fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Result<(), Rejection> {
+fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&FreeText>) -> Result<(), Rejection> {
     let order = draft.order();
     // What was asked for before is being dealt with: the booking shows what comes of it.
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {

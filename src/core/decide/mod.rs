@@ -95,7 +95,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
 
         (Command::ApplyRefund(application), _) => refund::apply(draft, application)?,
         (Command::ApproveRefund { case, fee, without_backend, reason }, _) => {
-            refund::approve(draft, case, *fee, *without_backend, reason.as_deref())?;
+            refund::approve(draft, case, *fee, *without_backend, reason.as_ref())?;
         }
         (Command::RejectRefund { case, reason }, _) => refund::reject(draft, case, reason)?,
         (Command::EscalateRefund { case, reason }, _) => refund::escalate(draft, case, reason)?,
@@ -109,7 +109,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
             snapshot_channel::ask_cancellation(draft, state, &snapshot_channel::Terms::whole(reason))?;
         }
         (Command::AskCancellation { fee, reason, parts, notify_text }, state) => {
-            let notify_text = notify_text.as_deref();
+            let notify_text = notify_text.as_ref();
             let terms = snapshot_channel::Terms { fee: *fee, reason, parts, notify_text };
             snapshot_channel::ask_cancellation(draft, state, &terms)?;
         }
@@ -142,7 +142,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::RecordNotification { notification, outcome }, _) => {
             notifications::record(draft, notification, outcome)?;
         }
-        (Command::RecordDoubt { sentence }, _) => draft.flag(AttentionKind::Contradiction, sentence.clone()),
+        (Command::RecordDoubt { sentence }, _) => draft.flag(AttentionKind::Contradiction, sentence.to_string()),
         (Command::RecordLate { call, by }, _) => notifications::late(draft, call, *by),
         (Command::RecordAstray { partner, why }, _) => notifications::astray(draft, partner, why),
         (Command::RecordPartnerGone { partner }, _) => notifications::partner_gone(draft, partner),

@@ -8,6 +8,7 @@ use crate::message::{Event, Notification, NotificationOutcome};
 use crate::order::missed::is_missed;
 use crate::order::undelivered::{GIVEN_UP, TAKEN_OUT, TAKEN_OUT_WHY, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, RefundSource};
+use crate::quoted::{ForeignCode, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_notification;
 use crate::still_needed::is_notification_needed;
@@ -70,7 +71,7 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
         }
         NotificationOutcome::GivenUp { why } => {
             snapshot_channel::failed(draft, &notification, outcome);
-            refused(draft, &notification, GIVEN_UP, why);
+            refused(draft, &notification, &GIVEN_UP.into(), why);
         }
         NotificationOutcome::Dropped => dropped(draft, notification),
         // It was taken care of before.
@@ -82,12 +83,12 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
 fn dropped(draft: &mut Draft, notification: Notification) {
     let order = draft.order();
     if !order.is_untold(&notification) && is_notification_needed(&order, &notification) {
-        let why = TAKEN_OUT_WHY.to_owned();
+        let why = FreeText::from(TAKEN_OUT_WHY);
         snapshot_channel::failed(draft, &notification, &NotificationOutcome::GivenUp { why: why.clone() });
         if let Notification::TicketsIssued { .. } = &notification {
             draft.event(Event::TicketsHandedOver { acknowledged: false });
         }
-        let code = TAKEN_OUT.to_owned();
+        let code = TAKEN_OUT.into();
         draft.event(Event::NotificationRefused { notification: notification.clone(), code, why });
     }
     if draft.order().misses(&notification) {
@@ -110,7 +111,7 @@ fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &Notifi
     }
     match outcome {
         NotificationOutcome::Refused { code, why } => refused(draft, notification, code, why),
-        NotificationOutcome::GivenUp { why } => refused(draft, notification, GIVEN_UP, why),
+        NotificationOutcome::GivenUp { why } => refused(draft, notification, &GIVEN_UP.into(), why),
         NotificationOutcome::Acknowledged
         | NotificationOutcome::LeftToPerson { .. }
         | NotificationOutcome::Overtaken
@@ -121,7 +122,7 @@ fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &Notifi
 }
 
 /// The channel will not take it; where that is missed, a person is told.
-fn refused(draft: &mut Draft, notification: &Notification, code: &str, why: &str) {
+fn refused(draft: &mut Draft, notification: &Notification, code: &ForeignCode, why: &FreeText) {
     let is_missed = is_missed(&draft.order(), notification, AttentionKind::NotificationRefused);
     let (code, why) = (code.to_owned(), why.to_owned());
     let sentence = refused_sentence(notification, &code, &why);
@@ -132,7 +133,7 @@ fn refused(draft: &mut Draft, notification: &Notification, code: &str, why: &str
 }
 
 /// A partner answered about something else. What it answers in the end about this order settles it.
-pub(super) fn astray(draft: &mut Draft, partner: &str, why: &str) {
+pub(super) fn astray(draft: &mut Draft, partner: &str, why: &FreeText) {
     let sentence = format!("`{partner}` answered about something else than this order ({why}); it is asked again");
     draft.flag(AttentionKind::AnswerAstray, sentence);
 }

@@ -108,7 +108,7 @@ pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot) {
             }
             ProofState::Repeating => {}
             ProofState::ToldAgain => {
-                let outcome = NotificationOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
+                let outcome = NotificationOutcome::Refused { code: NOT_DONE.into(), why: NOT_DONE_WHY.into() };
                 notifications::ended(draft, &notification, &outcome);
             }
         }

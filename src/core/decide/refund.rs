@@ -13,6 +13,7 @@ use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
     RefundSource, RefundState, TicketingState,
 };
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::time::{Moment, UnixMillis};
 
@@ -96,7 +97,7 @@ struct Verdict {
     case: RefundCaseId,
     fee: i64,
     by: String,
-    reason: Option<String>,
+    reason: Option<FreeText>,
 }
 
 /// Approves. Tickets that may admit are voided at the back-end first; only then is the channel told.
@@ -105,7 +106,7 @@ pub(super) fn approve(
     id: &RefundCaseId,
     fee: Option<i64>,
     without_backend: bool,
-    reason: Option<&str>,
+    reason: Option<&FreeText>,
 ) -> Result<(), Rejection> {
     let order = draft.order();
     let case = under_review(&order, id)?;
@@ -115,7 +116,7 @@ pub(super) fn approve(
         ActorKind::Policy => case.decided_by.clone().unwrap_or_else(|| "policy".to_owned()),
         ActorKind::Channel | ActorKind::Backend | ActorKind::Ops | ActorKind::Timer => draft.actor.name.clone(),
     };
-    let verdict = Verdict { case: case.id.clone(), fee, by, reason: reason.map(str::to_owned) };
+    let verdict = Verdict { case: case.id.clone(), fee, by, reason: reason.cloned() };
     let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.cancelled_and_live());
     match live {
         Some(booking) if !without_backend => start_approval(draft, case, booking, verdict)?,
@@ -179,7 +180,7 @@ fn finish_approval(draft: &mut Draft, case: &RefundCase, verdict: Verdict) {
 
 /// Rejects. Where the channel asked because tickets were late, the tickets must go with the rejection, or it is void
 /// (`adapters/douyin/README.md`).
-pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
+pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &FreeText) -> Result<(), Rejection> {
     asking_is_over(draft);
     let order = draft.order();
     let case = under_review(&order, id)?;
@@ -238,7 +239,7 @@ pub(super) fn record_rejection(draft: &mut Draft, rejection: &RecordRejection) {
     let Some(case) = order.refund_case.as_ref().filter(is_meant) else { return };
     match case.state {
         RefundState::UnderReview => {
-            let reason = "refused at the channel".to_owned();
+            let reason = "refused at the channel".into();
             let by = "channel".to_owned();
             asking_is_over(draft);
             let order = draft.order();
@@ -255,7 +256,7 @@ pub(super) fn record_rejection(draft: &mut Draft, rejection: &RecordRejection) {
 }
 
 /// Policy leaves it to a person, and says why.
-pub(super) fn escalate(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
+pub(super) fn escalate(draft: &mut Draft, id: &RefundCaseId, reason: &FreeText) -> Result<(), Rejection> {
     let order = draft.order();
     let case = under_review(&order, id)?;
     if case.intent != RefundIntent::WaitsForPerson {
@@ -280,7 +281,7 @@ pub(super) fn withdraw(draft: &mut Draft, channel_ref: &str) {
 /// Where asking the back-end to void the tickets was given up, they stand as far as anybody knows, as if it had refused.
 fn asking_is_over(draft: &mut Draft) {
     if let Some(booking) = draft.order().cancellation_given_up() {
-        let reason = "the back-end could not be asked".to_owned();
+        let reason = "the back-end could not be asked".into();
         draft.event(Event::TicketCancelRefused { booking: booking.id.clone(), reason, used: false });
     }
 }

@@ -10,6 +10,7 @@ use crate::decide::sale;
 use crate::message::{DeadlineKind, Event, Notification, RecordCancellation, RecordRefund, RefundScope};
 use crate::order::money::{EntryKind, EntryStatus, FEE, LedgerEntry, PaymentMode};
 use crate::order::{AttentionKind, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState};
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::time::UnixMillis;
 
@@ -233,7 +234,7 @@ fn dispute(draft: &mut Draft) {
 }
 
 /// Ops cancel the order.
-pub(super) fn cancel_order(draft: &mut Draft, reason: &str) -> Result<(), Rejection> {
+pub(super) fn cancel_order(draft: &mut Draft, reason: &FreeText) -> Result<(), Rejection> {
     let order = draft.order();
     match order.state {
         OrderState::Cancelled => return Err(Rejection::new(Why::AlreadyCancelled, "this order is cancelled already")),

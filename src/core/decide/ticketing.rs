@@ -13,6 +13,7 @@ use crate::order::{
     TicketingState,
 };
 use crate::personal::Person;
+use crate::quoted::ForeignNumber;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::rules::capacity::date_stock_key;
@@ -185,14 +186,14 @@ fn confirm_held(draft: &mut Draft) {
 pub(super) fn take_on(
     draft: &mut Draft,
     booking: &Booking,
-    backend_ref: Option<&str>,
+    backend_ref: Option<&ForeignNumber>,
     new: &[NewTicket],
     manual: bool,
 ) -> Result<(), Rejection> {
     let tickets = tickets_of(draft, new)?;
     draft.event(Event::TicketsIssued {
         booking: booking.id.clone(),
-        backend_ref: backend_ref.map(str::to_owned),
+        backend_ref: backend_ref.cloned(),
         tickets,
         manual,
     });

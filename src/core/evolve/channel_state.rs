@@ -9,6 +9,7 @@ use crate::order::channel_state::{ChannelState, PartnerNumber, PaymentLink, Proo
 use crate::order::missed::link_has_ended;
 use crate::order::{AttentionKind, Order};
 use crate::personal::Person;
+use crate::quoted::ForeignNumber;
 use crate::still_needed::is_notification_needed;
 use crate::time::{Date, UnixMillis};
 
@@ -66,8 +67,8 @@ pub(super) fn link_changed(order: &mut Order, link: &PaymentLink) {
     });
 }
 
-pub(super) fn numbered(order: &mut Order, number: &str, since: UnixMillis) {
-    with_channel_state(order, |m| m.partner_numbers.push(PartnerNumber { number: number.to_owned(), since }));
+pub(super) fn numbered(order: &mut Order, number: &ForeignNumber, since: UnixMillis) {
+    with_channel_state(order, |m| m.partner_numbers.push(PartnerNumber { number: number.clone(), since }));
 }
 
 /// Whether the partner's own books have the order.

@@ -6,6 +6,7 @@ use crate::evolve::attention::clear;
 use crate::evolve::ticketing;
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Handover, Order, RefundCase, RefundIntent, RefundState};
+use crate::quoted::FreeText;
 use crate::time::UnixMillis;
 
 pub(super) fn applied(order: &mut Order, case: &RefundCase) {
@@ -14,14 +15,14 @@ pub(super) fn applied(order: &mut Order, case: &RefundCase) {
     }
 }
 
-pub(super) fn escalated(order: &mut Order, reason: &str) {
+pub(super) fn escalated(order: &mut Order, reason: &FreeText) {
     with_case(order, |c| {
         c.intent = RefundIntent::WaitsForPerson;
         c.reason = Some(reason.to_owned());
     });
 }
 
-pub(super) fn approval_started(order: &mut Order, fee: i64, by: &str, reason: &Option<String>, at: UnixMillis) {
+pub(super) fn approval_started(order: &mut Order, fee: i64, by: &str, reason: &Option<FreeText>, at: UnixMillis) {
     clear(order, AttentionKind::RefundWaits);
     with_case(order, |c| {
         c.intent = RefundIntent::ApproveOnceVoid;
@@ -36,7 +37,7 @@ pub(super) fn approved(
     order: &mut Order,
     fee: i64,
     by: &str,
-    reason: &Option<String>,
+    reason: &Option<FreeText>,
     pending: &Option<LedgerEntry>,
     at: UnixMillis,
 ) {
@@ -55,7 +56,7 @@ pub(super) fn approved(
     }
 }
 
-pub(super) fn rejected(order: &mut Order, reason: &str, by: &str, reissue: bool, at: UnixMillis) {
+pub(super) fn rejected(order: &mut Order, reason: &FreeText, by: &str, reissue: bool, at: UnixMillis) {
     case_is_over(order);
     with_case(order, |c| {
         c.state = RefundState::Rejected;

@@ -7,6 +7,7 @@ use crate::id::BookingId;
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
 };
+use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::Date;
 
 pub(super) fn started(order: &mut Order) {
@@ -25,7 +26,7 @@ pub(super) fn demanded(order: &mut Order, request: &TicketRequest, dates: Option
     }
 }
 
-pub(super) fn pending(order: &mut Order, booking: &BookingId, backend_ref: &Option<String>) {
+pub(super) fn pending(order: &mut Order, booking: &BookingId, backend_ref: &Option<ForeignNumber>) {
     of(order, booking, |t| {
         t.state = TicketingState::Requested;
         keep_ref(t, backend_ref);
@@ -35,7 +36,7 @@ pub(super) fn pending(order: &mut Order, booking: &BookingId, backend_ref: &Opti
 pub(super) fn issued(
     order: &mut Order,
     booking: &BookingId,
-    backend_ref: &Option<String>,
+    backend_ref: &Option<ForeignNumber>,
     tickets: &[Ticket],
     manual: bool,
 ) {
@@ -69,7 +70,7 @@ pub(super) fn renamed(order: &mut Order, booking: &BookingId, tickets: &[Ticket]
     of(order, booking, |t| t.other_tickets.extend_from_slice(tickets));
 }
 
-pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<String>) {
+pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<ForeignNumber>) {
     of(order, booking, |t| {
         keep_ref(t, backend_ref);
         if !t.manual {
@@ -79,7 +80,7 @@ pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<
 }
 
 /// Refused, or nothing is known of it: where the tickets stand now, and why.
-pub(super) fn stopped(order: &mut Order, booking: &BookingId, state: TicketingState, why: &str) {
+pub(super) fn stopped(order: &mut Order, booking: &BookingId, state: TicketingState, why: &FreeText) {
     of(order, booking, |t| {
         t.state = state;
         t.reason = Some(why.to_owned());
@@ -110,7 +111,7 @@ pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {
     clear(order, AttentionKind::CancelRefused);
 }
 
-pub(super) fn cancel_refused(order: &mut Order, booking: &BookingId, reason: &str) {
+pub(super) fn cancel_refused(order: &mut Order, booking: &BookingId, reason: &FreeText) {
     stopped(order, booking, TicketingState::CancelRefused, reason);
     kept(order);
 }
@@ -142,7 +143,7 @@ fn lives_behind_refund(booking: &Booking) -> bool {
         && (t.state == TicketingState::CancelRefused || (t.manual && t.state == TicketingState::Issued))
 }
 
-fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {
+fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<ForeignNumber>) {
     if backend_ref.is_some() {
         ticketing.backend_ref = backend_ref.clone();
     }

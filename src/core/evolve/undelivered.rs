@@ -8,6 +8,7 @@ use crate::message::{Notification, ToldBefore};
 use crate::order::missed::{is_missed, makes_up_for};
 use crate::order::undelivered::{NOT_DONE, UNDELIVERED, Undelivered, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, Order};
+use crate::quoted::{ForeignCode, FreeText};
 
 pub(super) fn acknowledged(order: &mut Order, notification: &Notification) {
     delivered(order, notification);
@@ -26,15 +27,15 @@ fn delivered(order: &mut Order, notification: &Notification) {
     order.undelivered.retain(|undelivered| !makes_up_for(notification, &undelivered.notification));
 }
 
-pub(super) fn refused(order: &mut Order, notification: &Notification, code: &str, why: &str) {
-    if *notification == Notification::HandOver && code == NOT_DONE {
+pub(super) fn refused(order: &mut Order, notification: &Notification, code: &ForeignCode, why: &FreeText) {
+    if *notification == Notification::HandOver && *code == NOT_DONE {
         channel_state::handed_over(order, false);
     }
     let sentence = refused_sentence(notification, code, why);
     missed(order, notification, AttentionKind::NotificationRefused, sentence);
 }
 
-pub(super) fn left_to_person(order: &mut Order, notification: &Notification, what: &str) {
+pub(super) fn left_to_person(order: &mut Order, notification: &Notification, what: &FreeText) {
     missed(order, notification, AttentionKind::ManualTask, manual_sentence(what));
 }
 

@@ -12,6 +12,7 @@ use crate::message::{
 use crate::order::TicketRequest;
 use crate::order::money::LedgerEntry;
 use crate::personal::Person;
+use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::{Millis, UnixMillis};
 
 /// What can be asked of an order.
@@ -47,7 +48,7 @@ pub enum Command {
     #[serde(rename = "decline_booking")]
     RejectBooking {
         /// Written for the guest.
-        reason: String,
+        reason: FreeText,
     },
     /// Clear text for guests whose data came as the channel's cipher.
     SupplyGuests {
@@ -107,21 +108,21 @@ pub enum Command {
         /// Do not wait for the back-end to void the tickets.
         without_backend: bool,
         /// Why, for the record.
-        reason: Option<String>,
+        reason: Option<FreeText>,
     },
     /// Reject the case under review.
     RejectRefund {
         /// Our case.
         case: RefundCaseId,
         /// Why; shown to the guest where the channel carries it.
-        reason: String,
+        reason: FreeText,
     },
     /// Leave the case under review to a person.
     EscalateRefund {
         /// Our case.
         case: RefundCaseId,
         /// Why policy does not decide.
-        reason: String,
+        reason: FreeText,
     },
     /// The guest took the request back.
     WithdrawRefund {
@@ -135,7 +136,7 @@ pub enum Command {
     /// A partner said something under a number that it had used before for something else; what came first stands.
     RecordDoubt {
         /// What, for a person; without personal data.
-        sentence: String,
+        sentence: FreeText,
     },
     /// A sale or a request for money back was sent long before it arrived here.
     RecordLate {
@@ -149,7 +150,7 @@ pub enum Command {
     /// Ops call the order off.
     CancelOrder {
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The channel tells the whole order.
     SyncSnapshot {
@@ -182,19 +183,19 @@ pub enum Command {
         /// What is to be kept, minor units; `None` is the channel's own fee.
         fee: Option<i64>,
         /// Why; not shown to the guest.
-        reason: String,
+        reason: FreeText,
         /// Units by line, as the channel numbers its lines; none are all.
         parts: Vec<(String, u32)>,
         /// What the guest is told once it is cancelled, in words of their own: the channel shows no reason (`adapters/kakao/README.md`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        notify_text: Option<String>,
+        notify_text: Option<FreeText>,
     },
     /// Ops return money; the booking stays as it is.
     ReturnPayments {
         /// How much, minor units; `None` is all of it.
         amount: Option<i64>,
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// Ops send the guest a payment link.
     SendPaymentLink {
@@ -217,17 +218,17 @@ pub enum Command {
     /// A partner's system has its own number for the order.
     RecordPartnerNumber {
         /// The number.
-        number: String,
+        number: ForeignNumber,
     },
     /// Somebody of ours was shown guests' data in clear.
     RecordReveal {
         /// Why that person asked.
-        reason: String,
+        reason: FreeText,
     },
     /// Guests' data is no longer needed, or its owner does not want it kept.
     EraseGuests {
         /// Why; without personal data.
-        reason: String,
+        reason: FreeText,
     },
     /// A call to the channel has ended.
     #[serde(rename = "record_report")]
@@ -243,7 +244,7 @@ pub enum Command {
         /// Who answered.
         partner: String,
         /// What the answer is about instead, without anybody's number.
-        why: String,
+        why: FreeText,
     },
     /// A partner that has still to be called about the order is no longer configured: the call waits.
     RecordPartnerGone {

@@ -10,6 +10,7 @@ use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
+use crate::quoted::{ForeignCode, ForeignNumber, FreeText};
 use crate::time::{Date, UnixMillis};
 use crate::variant::Visit;
 
@@ -116,7 +117,7 @@ pub enum Event {
     #[serde(rename = "booking_declined")]
     BookingRejected {
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The channel's cipher was opened.
     GuestsSupplied {
@@ -141,14 +142,14 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
         /// The back-end's number.
-        backend_ref: Option<String>,
+        backend_ref: Option<ForeignNumber>,
     },
     /// The tickets exist.
     TicketsIssued {
         /// Whose.
         booking: BookingId,
         /// The back-end's number.
-        backend_ref: Option<String>,
+        backend_ref: Option<ForeignNumber>,
         /// The tickets.
         tickets: Vec<Ticket>,
         /// A person made them.
@@ -167,7 +168,7 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
         /// The back-end's number.
-        backend_ref: Option<String>,
+        backend_ref: Option<ForeignNumber>,
         /// How many.
         count: u32,
     },
@@ -176,14 +177,14 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The back-end did not answer; it is asked how it stands.
     TicketingUnknown {
         /// Whose.
         booking: BookingId,
         /// What went wrong.
-        why: String,
+        why: FreeText,
     },
     /// The tickets went to the channel in the answer to its demand.
     TicketsAnswered,
@@ -214,7 +215,7 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
         /// Why.
-        reason: String,
+        reason: FreeText,
         /// Because they were used.
         used: bool,
     },
@@ -251,7 +252,7 @@ pub enum Event {
         /// Which case.
         case: RefundCaseId,
         /// Why policy does not.
-        reason: String,
+        reason: FreeText,
     },
     /// It was decided to approve; the tickets are voided first.
     RefundApprovalStarted {
@@ -262,7 +263,7 @@ pub enum Event {
         /// Who decided.
         by: String,
         /// Why.
-        reason: Option<String>,
+        reason: Option<FreeText>,
     },
     /// The refund is approved.
     RefundApproved {
@@ -273,7 +274,7 @@ pub enum Event {
         /// Who decided.
         by: String,
         /// Why.
-        reason: Option<String>,
+        reason: Option<FreeText>,
         /// The money that is now on its way.
         pending: Option<LedgerEntry>,
     },
@@ -282,7 +283,7 @@ pub enum Event {
         /// Which case.
         case: RefundCaseId,
         /// Why.
-        reason: String,
+        reason: FreeText,
         /// Who decided.
         by: String,
         /// The tickets went with it.
@@ -327,7 +328,7 @@ pub enum Event {
         reason: CancelReason,
         /// What the person says who cancelled it.
         #[serde(default)]
-        why: Option<String>,
+        why: Option<FreeText>,
     },
     /// The channel took a notification.
     #[serde(rename = "report_acknowledged")]
@@ -343,9 +344,9 @@ pub enum Event {
         #[serde(rename = "report")]
         notification: Notification,
         /// Its code.
-        code: String,
+        code: ForeignCode,
         /// Its words.
-        why: String,
+        why: FreeText,
     },
     /// The channel told the whole order.
     #[serde(rename = "picture_taken")]
@@ -379,9 +380,9 @@ pub enum Event {
     /// A partner's system has another number for the order.
     PartnerNumberChanged {
         /// The number before.
-        old: Option<String>,
+        old: Option<ForeignNumber>,
         /// The number that holds.
-        new: String,
+        new: ForeignNumber,
     },
     /// A movement of money that we had asked for is told by its own number now, or will not happen.
     PaymentRetracted {
@@ -395,7 +396,7 @@ pub enum Event {
         #[serde(rename = "report")]
         notification: Notification,
         /// What the person has to do.
-        what: String,
+        what: FreeText,
     },
     /// Ops have taken out what the channel could not be told.
     #[serde(rename = "report_dropped")]
@@ -443,12 +444,12 @@ pub enum Event {
     /// Somebody of ours was shown guests' data in clear.
     GuestsRevealed {
         /// Why that person asked.
-        reason: String,
+        reason: FreeText,
     },
     /// Guests' data was erased; what was sold, when and for how much stays.
     GuestsErased {
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The ticketing deadline is near.
     TicketingDeadlineNear {
@@ -648,7 +649,7 @@ impl Event {
     }
 
     /// The reason that it carries, for people.
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<String> {
         match self {
             Event::BookingRejected { reason }
             | Event::TicketingRefused { reason, .. }
@@ -656,13 +657,13 @@ impl Event {
             | Event::RefundEscalated { reason, .. }
             | Event::GuestsRevealed { reason }
             | Event::GuestsErased { reason }
-            | Event::RefundRejected { reason, .. } => Some(reason),
+            | Event::RefundRejected { reason, .. } => Some(reason.to_string()),
             Event::RefundApprovalStarted { reason, .. }
             | Event::RefundApproved { reason, .. }
-            | Event::OrderCancelled { why: reason, .. } => reason.as_deref(),
-            Event::TicketingUnknown { why, .. } | Event::NotificationRefused { why, .. } => Some(why),
-            Event::NotificationLeftToPerson { what, .. } => Some(what),
-            Event::AttentionRaised { sentence, .. } => Some(sentence),
+            | Event::OrderCancelled { why: reason, .. } => reason.as_ref().map(FreeText::to_string),
+            Event::TicketingUnknown { why, .. } | Event::NotificationRefused { why, .. } => Some(why.to_string()),
+            Event::NotificationLeftToPerson { what, .. } => Some(what.to_string()),
+            Event::AttentionRaised { sentence, .. } => Some(sentence.clone()),
             Event::OrderPlaced { .. }
             | Event::StubFilled { .. }
             | Event::PaymentRecorded { .. }

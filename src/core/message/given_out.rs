@@ -5,6 +5,7 @@
 use crate::id::BookingId;
 use crate::message::Event;
 use crate::order::Ticket;
+use crate::quoted::ForeignNumber;
 
 /// What a booking was given.
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +23,11 @@ impl Event {
     pub fn gives_out(&self) -> Option<GivenOut<'_>> {
         match self {
             Event::TicketsIssued { booking, backend_ref, tickets, manual: _ } => {
-                Some(GivenOut { booking, number: backend_ref.as_deref(), tickets })
+                Some(GivenOut { booking, number: backend_ref.as_ref().map(ForeignNumber::reveal), tickets })
             }
             Event::OtherCodesNamed { booking, tickets } => Some(GivenOut { booking, number: None, tickets }),
             Event::TicketsPending { booking, backend_ref } => {
-                Some(GivenOut { booking, number: backend_ref.as_deref(), tickets: &[] })
+                Some(GivenOut { booking, number: backend_ref.as_ref().map(ForeignNumber::reveal), tickets: &[] })
             }
             Event::OrderPlaced { .. }
             | Event::StubFilled { .. }

@@ -8,6 +8,7 @@ use crate::id::ProductCode;
 use crate::message::{Counts, PlaceOrder};
 use crate::order::Order;
 use crate::personal::Person;
+use crate::quoted::FreeText;
 use crate::time::Millis;
 use crate::variant::{Parts, Visit};
 
@@ -28,7 +29,7 @@ pub enum ReservationAct {
     #[serde(rename = "call_off")]
     Cancel {
         /// Why, in the reseller's words.
-        reason: Option<String>,
+        reason: Option<FreeText>,
     },
 }
 

@@ -8,6 +8,7 @@ use crate::message::Sale;
 use crate::order::CancelReason;
 use crate::order::channel_state::{ChannelState, LinkState, Standing};
 use crate::order::money::{EntryStatus, LedgerEntry};
+use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::{Date, UnixMillis};
 
 /// How an order was cancelled.
@@ -22,7 +23,7 @@ pub struct Cancelled {
     /// What goes back altogether, minor units, where the channel says.
     pub returns: Option<i64>,
     /// For people.
-    pub words: Option<String>,
+    pub words: Option<FreeText>,
 }
 
 /// A change of a payment link.
@@ -74,7 +75,7 @@ pub struct Snapshot {
     /// A payment link that changed.
     pub link: Option<LinkNews>,
     /// The partner's number.
-    pub partner_number: Option<String>,
+    pub partner_number: Option<ForeignNumber>,
     /// What the adapter found in it that contradicts itself, for people.
     pub doubts: Vec<String>,
     /// Whether an order that is not known may be made of it; otherwise it waits for an earlier message.
@@ -114,8 +115,8 @@ impl Snapshot {
     /// The partner's number for the order, if it is another and newer one than what is known. Where changes are not counted, two of them may
     /// be told for one instant, and a look has no instant at all; then a number that was held before is an older word, and one that nobody
     /// has told yet is news.
-    pub fn renumbers(&self, channel_state: Option<&ChannelState>) -> Option<&str> {
-        let new = self.partner_number.as_deref()?;
+    pub fn renumbers(&self, channel_state: Option<&ChannelState>) -> Option<&ForeignNumber> {
+        let new = self.partner_number.as_ref()?;
         let Some(state) = channel_state else { return Some(new) };
         if state.partner_number() == Some(new) {
             return None;
@@ -124,7 +125,7 @@ impl Snapshot {
         let is_counted = told.revision > 0 && known.revision > 0;
         let is_newer = match is_counted || (!self.asked && told.at != known.at) {
             true => self.is_news_to(channel_state),
-            false => !state.partner_numbers.iter().any(|held| held.number == new),
+            false => !state.partner_numbers.iter().any(|held| held.number == *new),
         };
         is_newer.then_some(new)
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, OrderId};
 use crate::order::{TicketKind, Ticketing};
+use crate::quoted::{ForeignName, ForeignNumber, FreeText};
 use crate::time::{Millis, UnixMillis};
 
 /// A ticket as a back-end or a person hands it in.
@@ -16,9 +17,9 @@ pub struct NewTicket {
     /// What `code` is.
     pub kind: TicketKind,
     /// The back-end's project.
-    pub project_id: Option<String>,
+    pub project_id: Option<ForeignNumber>,
     /// Its name.
-    pub name: Option<String>,
+    pub name: Option<ForeignName>,
 }
 
 /// What a back-end gives out once: one order at a time holds it.
@@ -66,7 +67,7 @@ pub enum TicketFacts {
     /// It works on it.
     Pending {
         /// The back-end's own number.
-        backend_ref: Option<String>,
+        backend_ref: Option<ForeignNumber>,
         /// When to ask again; `None` leaves it to us.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         look_after: Option<Millis>,
@@ -74,14 +75,14 @@ pub enum TicketFacts {
     /// The tickets exist.
     Issued {
         /// The back-end's own number.
-        backend_ref: Option<String>,
+        backend_ref: Option<ForeignNumber>,
         /// The tickets, in its order.
         tickets: Vec<NewTicket>,
     },
     /// It will never issue.
     Refused {
         /// Why.
-        reason: String,
+        reason: FreeText,
     },
     /// The tickets are void, or were never made and never will be.
     Cancelled,
@@ -90,7 +91,7 @@ pub enum TicketFacts {
     /// It does not void them.
     CancelRefused {
         /// Why.
-        reason: String,
+        reason: FreeText,
         /// Because they were used.
         used: bool,
     },
@@ -109,12 +110,12 @@ pub enum TicketFacts {
     /// No answer: perhaps it did, perhaps not.
     Unknown {
         /// What went wrong.
-        why: String,
+        why: FreeText,
     },
     /// Attempts are used up; a person must look.
     GivenUp {
         /// The last error.
-        why: String,
+        why: FreeText,
     },
 }
 

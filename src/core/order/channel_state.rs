@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::id::ProductCode;
 use crate::notification::{Notification, ToldBefore};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
+use crate::quoted::{ForeignName, ForeignNote, ForeignNumber, FreeText};
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;
 
@@ -68,7 +69,7 @@ pub struct Line {
     /// The channel's number for the line.
     pub detail: String,
     /// Its words for the price.
-    pub label: String,
+    pub label: ForeignName,
     /// Its number for the price, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
@@ -111,7 +112,7 @@ pub struct SoldLine {
     /// The channel's number for the line.
     pub detail: String,
     /// Its words for the price.
-    pub label: String,
+    pub label: ForeignName,
     /// Its number for the price, where it has one.
     pub price: Option<String>,
 }
@@ -179,20 +180,20 @@ pub enum Proposal {
     #[serde(rename = "decline")]
     Reject {
         /// Written for the guest.
-        reason: String,
+        reason: FreeText,
     },
     /// To call the order off, or a part of it.
     Cancel {
         /// The fee that a person named, minor units; `None` is the channel's own.
         fee: Option<i64>,
         /// Why; not shown to the guest.
-        reason: String,
+        reason: FreeText,
         /// The units that are to be cancelled; none are all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
         /// What the guest is told once it is cancelled.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        notify_text: Option<String>,
+        notify_text: Option<FreeText>,
     },
 }
 
@@ -290,7 +291,7 @@ impl PaymentLink {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartnerNumber {
     /// The number.
-    pub number: String,
+    pub number: ForeignNumber,
     /// Since when it holds.
     pub since: UnixMillis,
 }
@@ -350,13 +351,13 @@ pub struct Standing {
     /// Whether a partner's system is to be told of the order.
     pub hand_over: bool,
     /// What the adapter needs again for its calls; read by it alone.
-    pub extra: BTreeMap<String, String>,
+    pub extra: BTreeMap<String, ForeignNumber>,
     /// How it is paid, in the channel's words. Another way for an order that is paid is another booking.
     #[serde(default)]
     pub pays_by: Option<String>,
     /// What the channel says besides, for people.
     #[serde(default)]
-    pub notes: BTreeMap<String, String>,
+    pub notes: BTreeMap<String, ForeignNote>,
 }
 
 /// A notification that the channel has said yes to without a word of what came of it.
@@ -437,8 +438,8 @@ impl ChannelState {
         self.links.iter().any(waits)
     }
     /// The partner's number that holds.
-    pub fn partner_number(&self) -> Option<&str> {
-        self.partner_numbers.last().map(|held| held.number.as_str())
+    pub fn partner_number(&self) -> Option<&ForeignNumber> {
+        self.partner_numbers.last().map(|held| &held.number)
     }
     /// Whether every line that is told for it belongs to another order: then nothing is taken or issued for it.
     pub fn is_all_elsewhere(&self) -> bool {
@@ -485,7 +486,7 @@ mod tests {
     fn sold(departure: Option<&str>, lines: &[(&str, &str, Option<&str>)]) -> Sold {
         let line = |(detail, label, price): &(&str, &str, Option<&str>)| SoldLine {
             detail: (*detail).to_owned(),
-            label: (*label).to_owned(),
+            label: ForeignName::new(*label),
             price: price.map(str::to_owned),
         };
         Sold { departure: departure.map(str::to_owned), lines: lines.iter().map(line).collect(), ..Sold::default() }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ExternalId, RefundCaseId};
 use crate::order::money::{EntryStatus, LedgerEntry, Money, PaymentMode};
+use crate::quoted::FreeText;
 use crate::time::UnixMillis;
 
 /// Axis 5: where a refund case stands.
@@ -96,7 +97,7 @@ pub struct RefundCase {
     /// When.
     pub decided_at: Option<UnixMillis>,
     /// Why.
-    pub reason: Option<String>,
+    pub reason: Option<FreeText>,
     /// What really went back.
     pub settled_amount: Option<i64>,
     /// When it was opened, tickets were on their way to the channel by a call of ours.

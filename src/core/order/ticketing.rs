@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::TicketId;
 use crate::personal::{DocumentNumber, Person};
 use crate::product::BookingProduct;
+use crate::quoted::{ForeignName, ForeignNumber, FreeText};
 use crate::time::UnixMillis;
 
 /// Axis 3: where the tickets stand at the back-end.
@@ -64,9 +65,9 @@ pub struct Ticket {
     /// What `code` is.
     pub kind: TicketKind,
     /// The back-end's project, when it names one (unique within an order towards Douyin).
-    pub project_id: Option<String>,
+    pub project_id: Option<ForeignNumber>,
     /// Name of the project for the guest.
-    pub name: Option<String>,
+    pub name: Option<ForeignName>,
 }
 
 /// The channel's demand for tickets (Douyin's issue-voucher call).
@@ -148,14 +149,14 @@ pub struct Ticketing {
     /// The axis.
     pub state: TicketingState,
     /// The back-end's own number.
-    pub backend_ref: Option<String>,
+    pub backend_ref: Option<ForeignNumber>,
     /// What it issued.
     pub tickets: Vec<Ticket>,
     /// What it has called the same tickets since; which of them admit, it alone knows. What was handed over stays in `tickets`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tickets: Vec<Ticket>,
     /// Why it refused, or why nothing is known.
-    pub reason: Option<String>,
+    pub reason: Option<FreeText>,
     /// Until when tickets must exist; set on confirmation.
     pub deadline: Option<UnixMillis>,
     /// The deadline passed without tickets.

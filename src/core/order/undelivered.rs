@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::Notification;
 use crate::order::attention::AttentionKind;
+use crate::quoted::{ForeignCode, FreeText};
 
 /// The flags that stand for such notifications.
 pub(crate) const UNDELIVERED: [AttentionKind; 2] = [AttentionKind::NotificationRefused, AttentionKind::ManualTask];
@@ -37,14 +38,14 @@ pub struct Undelivered {
 }
 
 /// What is said of a notification that the channel did not take.
-pub(crate) fn refused_sentence(notification: &Notification, code: &str, why: &str) -> String {
+pub(crate) fn refused_sentence(notification: &Notification, code: &ForeignCode, why: &FreeText) -> String {
     let whom = if *notification == Notification::HandOver { "the partner's own books" } else { "the channel" };
-    let said = if code == GIVEN_UP { why.to_owned() } else { format!("{why} ({code})") };
+    let said = if *code == GIVEN_UP { why.to_string() } else { format!("{why} ({code})") };
     format!("{whom} could not be told `{}`: {said}", notification.name())
 }
 
 /// What is said of a notification that the channel has no call for.
-pub(crate) fn manual_sentence(what: &str) -> String {
+pub(crate) fn manual_sentence(what: &FreeText) -> String {
     format!("the channel has no call for this; do it there by hand: {what}")
 }
 

@@ -7,6 +7,7 @@ use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::money::PaymentMode;
 use crate::order::{Booking, BookingState, Order, TicketingState};
 use crate::product::Confirmation;
+use crate::quoted::FreeText;
 use crate::rules::for_sale::SOLD_OUT;
 
 pub(super) fn decide_booking(order: &Order) -> Option<Command> {
@@ -46,9 +47,10 @@ fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking
 
 /// What the channel has refused, or has no call for, is not asked for again.
 fn reject_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Option<Command> {
-    let rejected = Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() };
+    let reason = FreeText::our_own(reason.to_owned());
+    let rejected = Notification::BookingRejected { booking: booking.id.clone(), reason: reason.clone() };
     let asked_before = order.was_undelivered(|notification| *notification == rejected);
-    (!asked_before).then(|| Command::RejectBooking { reason: reason.to_owned() })
+    (!asked_before).then(|| Command::RejectBooking { reason })
 }
 
 /// The channel confirmed by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
@@ -59,13 +61,13 @@ pub(super) fn cancel_without_tickets(order: &Order) -> Option<Command> {
     let hopeless = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Failed;
     let asked_before = order.was_undelivered(|notification| match notification {
         Notification::CancelQuote => true,
-        Notification::Cancellation { reason, .. } => reason == SOLD_OUT,
+        Notification::Cancellation { reason, .. } => *reason == SOLD_OUT,
         _ => false,
     });
     let is_open = channel_state.proposal.is_none() && order.case_under_review().is_none() && !asked_before;
     (by_itself && hopeless && is_open).then(|| Command::AskCancellation {
         fee: Some(0),
-        reason: SOLD_OUT.to_owned(),
+        reason: SOLD_OUT.into(),
         parts: Vec::new(),
         notify_text: None,
     })

@@ -19,11 +19,11 @@ pub(super) fn decide_refund(order: &Order) -> Option<Command> {
             without_backend: false,
             reason: case.reason.clone(),
         }),
-        Review::Reject(reason) => Some(Command::RejectRefund { case: case.id.clone(), reason: reason.to_owned() }),
+        Review::Reject(reason) => Some(Command::RejectRefund { case: case.id.clone(), reason: reason.into() }),
         Review::Person(reason) => match case.intent {
             RefundIntent::WaitsForPerson => None,
             RefundIntent::Undecided | RefundIntent::ApproveOnceVoid => {
-                Some(Command::EscalateRefund { case: case.id.clone(), reason: reason.to_owned() })
+                Some(Command::EscalateRefund { case: case.id.clone(), reason: reason.into() })
             }
         },
     }

@@ -9,6 +9,7 @@ use crate::personal::DocumentNumber;
 use crate::port::{
     Availability, BackendTable, Built, Calls, CodePool, Hints, Holds, LiveCheck, LiveProduct, Pushes, Talks, WatchPlan,
 };
+use crate::quoted::{ForeignCode, ForeignNumber};
 use crate::time::UnixMillis;
 
 /// What a back-end is and can do.
@@ -43,7 +44,7 @@ pub struct BackendEvent {
     /// Which reservation.
     pub booking: BookingId,
     /// Its word for it.
-    pub what: String,
+    pub what: ForeignCode,
     /// What it means.
     pub news: BackendNews,
     /// What else it names.
@@ -55,11 +56,11 @@ pub struct BackendEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clues {
     /// Our number for the reservation, said again.
-    pub reservation: Option<String>,
+    pub reservation: Option<ForeignNumber>,
     /// Our number for the order.
-    pub order: Option<String>,
+    pub order: Option<ForeignNumber>,
     /// The back-end's own number for the reservation.
-    pub backend_ref: Option<String>,
+    pub backend_ref: Option<ForeignNumber>,
     /// What was read at the gate.
     pub code: Option<DocumentNumber>,
     /// How many guests have entered so far.
@@ -70,14 +71,14 @@ impl Clues {
     /// The field of the event that names something which is not this booking's, if there is one.
     pub fn another(&self, order: &Order, booking: &Booking) -> Option<&'static str> {
         let t = &booking.ticketing;
-        let is_other = |named: &Option<String>, ours: &str| named.as_deref().is_some_and(|named| named != ours);
+        let is_other = |named: &Option<ForeignNumber>, ours: &str| named.as_ref().is_some_and(|named| *named != *ours);
         if is_other(&self.reservation, booking.id.as_str()) {
             return Some("data.reservation_id");
         }
         if is_other(&self.order, order.id.as_str()) {
             return Some("data.order_id");
         }
-        if t.backend_ref.as_deref().is_some_and(|ours| is_other(&self.backend_ref, ours)) {
+        if t.backend_ref.as_ref().is_some_and(|ours| is_other(&self.backend_ref, ours.reveal())) {
             return Some("data.backend_ref");
         }
         if self.code.as_ref().is_some_and(|code| !may_be_ours(code, booking)) {

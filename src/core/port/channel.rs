@@ -12,6 +12,7 @@ use crate::port::{
     VerifyFirst, VerifyStep, Yes,
 };
 use crate::product::ChannelRules;
+use crate::quoted::ForeignCode;
 use crate::time::{Date, Millis, UnixMillis};
 
 /// One inbound call of a channel.
@@ -46,7 +47,7 @@ pub struct ChannelView {
     /// Whether it knows the order.
     pub known: bool,
     /// Its word for the state.
-    pub state: Option<String>,
+    pub state: Option<ForeignCode>,
     /// What the guest paid, minor units.
     pub paid: Option<i64>,
     /// What went back, minor units.

@@ -4,6 +4,7 @@
 
 use crate::message::TicketFacts;
 use crate::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use crate::quoted::FreeText;
 
 /// An operation that takes several calls: each answer decides the next one. It keeps nothing beyond one attempt: whoever begins again
 /// asks the back-end how things stand.
@@ -32,7 +33,7 @@ pub enum Turn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Silence {
     /// It certainly never arrived.
-    NotSent(String),
+    NotSent(FreeText),
     /// Perhaps it did.
-    Unknown(String),
+    Unknown(FreeText),
 }

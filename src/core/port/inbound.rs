@@ -10,6 +10,7 @@ use crate::id::ExternalId;
 use crate::message::{Command, RequestBooking, Sale, Snapshot};
 use crate::personal::Person;
 use crate::port::HttpReply;
+use crate::quoted::ForeignCode;
 use crate::rejection::Rejection;
 use crate::time::{Date, UnixMillis};
 use crate::variant::Visit;
@@ -91,8 +92,8 @@ pub enum AuthError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// No configured application or key has this name.
-    #[error("no key is configured for the caller `{}`", crate::quoted::Quoted::code(.0))]
-    UnknownKey(String),
+    #[error("no key is configured for the caller `{0}`")]
+    UnknownKey(ForeignCode),
     /// The signature is not the one that the bytes have.
     #[error("the signature does not match the bytes received")]
     BadSignature,
@@ -284,7 +285,7 @@ pub enum Message {
     /// Something that changes nothing here. It is kept, and taken once as any other message.
     Note {
         /// The channel's word for it.
-        what: String,
+        what: ForeignCode,
         /// Whether the adapter knows the word; what it does not know is shown to a person.
         known: bool,
     },
@@ -327,7 +328,7 @@ pub enum Inbound {
         /// What it is about, if it says so.
         about: Option<ExternalId>,
         /// The channel's word for it.
-        what: String,
+        what: ForeignCode,
     },
     /// A question.
     Query(Query),

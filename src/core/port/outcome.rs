@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
-use std::borrow::Cow;
 
+use crate::quoted::{ForeignCode, FreeText};
 use crate::time::Millis;
 
 /// Why a call cannot be written.
@@ -86,21 +86,21 @@ pub enum CallResult<T> {
     /// Certainly not carried out; try again.
     Retry {
         /// What went wrong.
-        why: Cow<'static, str>,
+        why: FreeText,
         /// When the partner says to come again.
         after: Option<Millis>,
     },
     /// It never will be.
     Refused {
         /// The partner's code.
-        code: String,
-        /// Its words, without personal data.
-        why: String,
+        code: ForeignCode,
+        /// Its words.
+        why: FreeText,
     },
     /// Perhaps carried out, perhaps not.
     Unknown {
         /// What went wrong.
-        why: Cow<'static, str>,
+        why: FreeText,
     },
     /// The partner does not know what was asked about.
     Absent,
@@ -109,7 +109,7 @@ pub enum CallResult<T> {
     /// The answer is about something else than what was asked, which makes it none: it is asked again, and shown to a person.
     Astray {
         /// What it is about instead; never the other's number or data.
-        why: Cow<'static, str>,
+        why: FreeText,
     },
     /// The access token was not accepted: fetch a new one and repeat once.
     TokenRejected,

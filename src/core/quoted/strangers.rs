@@ -28,11 +28,6 @@ pub(super) enum Strictness {
     Ticket,
 }
 
-/// `text` with every long row of digits masked, and whatever else looks like a person's number or address.
-pub fn without_numbers(text: &str) -> String {
-    masked(text, Strictness::Sentence)
-}
-
 /// `text` without what has the form of a person's number or address: a log's line, a problem's sentence, in which there are other long
 /// numbers too.
 pub fn without_persons(text: &str) -> String {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use super::*;
-use crate::personal::{DocumentNumber, PersonName, Phone};
+use crate::message::{Command, NewTicket, TicketFacts};
+use crate::order::TicketKind;
+use crate::order::channel_state::Stage;
+use crate::personal::{DocumentNumber, PersonName, Phone, in_clear};
+use crate::port::CallResult;
+use crate::rules::samples;
 
 fn person(name: &str, phone: &str, document: &str) -> Person {
     let number = DocumentNumber::new(document);
@@ -228,4 +233,57 @@ fn the_orders_own_number_said_alone_is_nobodys_document() {
     assert_eq!(shown, serde_json::json!({ "reason": "K20261121", "why": "***", "note": "K20261121" }));
     let phone = Guests { own: vec!["01012345678".to_owned()], ..Guests::nobody() };
     assert_eq!(phone.text("01012345678").as_str(), "***", "a phone is one, whatever an order is called");
+}
+
+/// What a partner has just said names guests whom nobody has looked up yet: what looks like theirs is masked however it is written down.
+#[test]
+fn free_text_cannot_be_shown_unmasked() {
+    let said = "call 13800000001 or guest@example.com";
+    let result: CallResult<()> = CallResult::Refused { code: said.to_owned().into(), why: said.to_owned().into() };
+    let facts = TicketFacts::Refused { reason: FreeText::new(said) };
+    let ticket = NewTicket {
+        code: DocumentNumber::new("A-1"),
+        kind: TicketKind::Code,
+        project_id: Some(ForeignNumber::new("13800000001")),
+        name: Some(ForeignName::new(said)),
+    };
+    let command = Command::SupplyTickets { tickets: vec![ticket] };
+    for shown in [
+        format!("{result:?}"),
+        format!("{facts:?} {command:?}"),
+        serde_json::to_string(&facts).unwrap(),
+        serde_json::to_string(&command).unwrap(),
+        FreeText::new(said).to_string(),
+        ForeignCode::new(said).to_string(),
+    ] {
+        assert!(!shown.contains("13800000001") && !shown.contains("guest@"), "{shown}");
+    }
+    let sealed = in_clear(|| serde_json::to_string(&facts).unwrap());
+    assert!(sealed.contains(said), "{sealed}");
+    assert_eq!(serde_json::from_str::<TicketFacts>(&sealed).unwrap(), facts, "what was kept reads as it was written");
+}
+
+/// Once it is known whom it is about, that holds for good, and in every text of a command.
+#[test]
+fn free_text_is_masked_for_an_orders_guests() {
+    let known = guests(&[person("홍길동", "01012345678", "")]);
+    let said = FreeText::new("홍길동 called from 010-1234-5678");
+    let masked = said.for_guests(&known);
+    assert_eq!(masked.reveal(), format!("홍** called from {}", Phone::new("01012345678").masked()));
+    assert_eq!(in_clear(|| serde_json::to_string(&masked).unwrap()), format!("{:?}", masked.reveal()));
+    let ours = FreeText::from("no room");
+    assert_eq!((ours.for_guests(&known).ours(), said.ours()), (Some("no room"), None));
+    let order = Order {
+        buyer: person("홍길동", "", ""),
+        ..samples::told(1, samples::snapshot(Stage::Confirmed, false, false), None)
+    };
+    for command in [
+        Command::CancelOrder { reason: said.clone() },
+        Command::RecordDoubt { sentence: said.clone() },
+        Command::RecordTicketFacts { booking: "bkg_1".into(), facts: TicketFacts::GivenUp { why: said.clone() } },
+        Command::AskCancellation { fee: None, reason: "ours".into(), parts: Vec::new(), notify_text: Some(said) },
+    ] {
+        let clear = in_clear(|| serde_json::to_string(&*command.without_guests(&order)).unwrap());
+        assert!(!clear.contains("홍길동") && clear.contains("홍**"), "{clear}");
+    }
 }

@@ -83,15 +83,15 @@ async fn ask_about(
             astray(worker, order, actor, "reservation", &why, report).await
         }
         // It answers with a word that nobody knows: a person reads it.
-        CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
-            let facts = TicketFacts::Unknown { why: why.to_string() };
+        CallResult::Unknown { why } if AttentionKind::of_refusal(why.reveal()) == AttentionKind::UnknownStatus => {
+            let facts = TicketFacts::Unknown { why: why.clone() };
             let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
             let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
             apply(worker, order, command, actor).await?;
             report.note(Difference {
                 ours: state_word(booking),
                 theirs: "a word that nobody knows".to_owned(),
-                reason: why.into_owned(),
+                reason: why.to_string(),
                 ..difference(order, backend.id.as_str(), "ticketing")
             });
             Ok(())
@@ -111,7 +111,7 @@ async fn ask_about(
 async fn not_issued(worker: &Worker, order: &Order, partner: &str, say: &str) -> Result<(), EngineError> {
     let sentence = format!("`{partner}` said that it made these tickets, and its books {say}: ask it before the visit");
     let actor = Actor::new(ActorKind::Backend, partner);
-    apply(worker, order, Command::RecordDoubt { sentence }, actor).await.map(drop)
+    apply(worker, order, Command::RecordDoubt { sentence: sentence.into() }, actor).await.map(drop)
 }
 
 async fn absent(
@@ -177,7 +177,7 @@ async fn compare_backend(
     if !repaired && is_void(booking) && theirs == TicketingState::Issued {
         let sentence =
             format!("`{partner}` said that these tickets are void, and its books hold them: void them there");
-        apply(worker, order, Command::RecordDoubt { sentence }, actor).await?;
+        apply(worker, order, Command::RecordDoubt { sentence: sentence.into() }, actor).await?;
     }
     if !repaired && booking.is_active() && ours == TicketingState::Issued && !other_codes {
         not_issued(worker, order, partner, &format!("call them `{}`", word(theirs))).await?;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use ticketbridge_core::message::{Destination, Snapshot};
 use ticketbridge_core::port::{CallResult, Changes, Context, HttpResponse};
-use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Millis, UnixMillis};
 
 use super::report::{Difference, RECONCILE, Reconciliation};
@@ -51,7 +50,7 @@ pub(super) async fn take_over(
             }
             CallResult::Refused { code, .. } => {
                 report.unanswered += 1;
-                tracing::error!(channel = %channel.id, code = %Quoted::code(&code),
+                tracing::error!(channel = %channel.id, %code,
                     "the channel refuses its list of changes: lost messages are found only by asking for each order");
                 return Ok(());
             }

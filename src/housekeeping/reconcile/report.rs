@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::order::Order;
+use ticketbridge_core::quoted::FreeText;
 
 use crate::engine::EngineError;
 use crate::worker::Worker;
@@ -88,7 +89,7 @@ pub(super) async fn astray(
     order: &Order,
     actor: Actor,
     what: &'static str,
-    why: &str,
+    why: &FreeText,
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
     let partner = actor.name.clone();
@@ -98,7 +99,7 @@ pub(super) async fn astray(
         reason: format!("{why}; nothing of it was taken over"),
         ..difference(order, &partner, what)
     });
-    let command = Command::RecordAstray { partner, why: why.to_owned() };
+    let command = Command::RecordAstray { partner, why: why.clone() };
     apply(worker, order, command, actor).await.map(|_| ())
 }
 

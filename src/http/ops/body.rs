@@ -9,6 +9,7 @@ use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TI
 use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::quoted::{ForeignName, ForeignNumber};
 
 use crate::accounts::scope::{KINDS, Scope};
 use crate::http::nesting;
@@ -299,8 +300,8 @@ fn ticket(index: usize, value: &Value) -> Result<NewTicket, Problem> {
     Ok(NewTicket {
         code: DocumentNumber::new(code),
         kind,
-        project_id: text("project_id", CODE_CHARS_MAX)?,
-        name: text("name", CODE_CHARS_MAX)?,
+        project_id: text("project_id", CODE_CHARS_MAX)?.map(ForeignNumber::new),
+        name: text("name", CODE_CHARS_MAX)?.map(ForeignName::new),
     })
 }
 

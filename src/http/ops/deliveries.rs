@@ -172,7 +172,7 @@ fn heard_of(job: &Job, change: &Change, needs_partner: bool) -> Vec<Command> {
         }
         // The order does not go on waiting for it: a person sees that nobody asks any more.
         Effect::CallBackend { booking, .. } if is_dropped && job.state == JobState::Pending => {
-            let facts = TicketFacts::GivenUp { why: TAKEN_OUT_WHY.to_owned() };
+            let facts = TicketFacts::GivenUp { why: TAKEN_OUT_WHY.into() };
             told.push(Command::RecordTicketFacts { booking: booking.clone(), facts });
         }
         Effect::CallBackend { .. }

@@ -50,7 +50,7 @@ pub(crate) async fn export(request: Request) -> Outcome {
     for known in orders_in_reach(&request, &phone).await? {
         let order = match request.turn {
             Turn::First => {
-                let command = Command::RecordReveal { reason: reason.clone() };
+                let command = Command::RecordReveal { reason: reason.clone().into() };
                 engine.apply(&known.id, command, request.actor()).await?.order
             }
             // It is in the histories already. What was erased since is not told again.

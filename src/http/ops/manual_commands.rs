@@ -6,6 +6,7 @@ use serde_json::Value;
 use ticketbridge_core::message::{Command, Notification, Redeem, RedeemedBy};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::{Millis, OrderId, Rejection, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, PageRequest, Store, StoreError};
 
@@ -33,7 +34,7 @@ pub(crate) async fn decline(request: Request) -> Outcome {
     let order = named(&request, request.in_path("id")).await?;
     can_be_told(&request, &order)?;
     fresh_for_money(&request, &order)?;
-    on_order(request, |request| Command::RejectBooking { reason: request.given.needed("reason") }).await
+    on_order(request, |request| Command::RejectBooking { reason: request.given.needed("reason").into() }).await
 }
 
 /// An act that gives money back wants a second factor that was passed a moment ago.
@@ -51,7 +52,7 @@ fn can_be_told(request: &Request, order: &Order) -> Result<(), Failure> {
         return Ok(());
     };
     let notification =
-        Notification::BookingRejected { booking: booking.id.clone(), reason: request.given.needed("reason") };
+        Notification::BookingRejected { booking: booking.id.clone(), reason: request.given.needed("reason").into() };
     let now = request.shared.engine.clock().now();
     let cx = Context { access_token: Some(""), ..Context::without_delivery(now, [0; 16]) };
     match channel.channel.notify(&notification, order, &cx) {
@@ -83,8 +84,9 @@ pub(crate) async fn cancel(request: Request) -> Outcome {
     let order = named(&request, request.in_path("id")).await?;
     fresh_for_money(&request, &order)?;
     on_order(request, |request| {
-        let reason = request.given.needed("reason");
-        match (request.given.amount("fee"), request.given.lines(), request.given.text("notify_text")) {
+        let reason = FreeText::new(request.given.needed("reason"));
+        match (request.given.amount("fee"), request.given.lines(), request.given.text("notify_text").map(FreeText::new))
+        {
             (None, parts, None) if parts.is_empty() => Command::CancelOrder { reason },
             (fee, parts, notify_text) => Command::AskCancellation { fee, reason, parts, notify_text },
         }
@@ -96,7 +98,7 @@ pub(crate) async fn cancel(request: Request) -> Outcome {
 pub(crate) async fn return_payment(request: Request) -> Outcome {
     on_order(request, |request| Command::ReturnPayments {
         amount: request.given.amount("amount"),
-        reason: request.given.needed("reason"),
+        reason: request.given.needed("reason").into(),
     })
     .await
 }

@@ -5,6 +5,7 @@
 use ticketbridge_core::message::{Actor, Command, Effect, NewTicket, Redeem, RedeemedBy, TicketOp};
 use ticketbridge_core::order::{AttentionKind, Order, OrderState, RefundKind, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, Rejection, run};
 use ticketbridge_store::{DeadlineFilter, DeadlineRow, Job, JobFilter, JobState, PageRequest};
@@ -95,7 +96,7 @@ fn tells(effects: &[Effect]) -> bool {
 
 /// Everything that somebody may want to do with an order.
 pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
-    let reason = || "…".to_owned();
+    let reason = || FreeText::from("…");
     let on_order = |act: &'static str, command| Try { act, call: format!("/orders/{}/{act}", order.id), command };
     let ticket =
         NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };

@@ -4,6 +4,7 @@
 
 use http::StatusCode;
 use ticketbridge_core::message::Command;
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::{ChannelId, RefundCaseId};
 use ticketbridge_store::RefundFilter;
 
@@ -32,14 +33,14 @@ pub(crate) async fn approve(request: Request) -> Outcome {
         case,
         fee: request.given.amount("fee"),
         without_backend: request.given.flag("without_backend"),
-        reason: request.given.text("reason"),
+        reason: request.given.text("reason").map(FreeText::new),
     })
     .await
 }
 
 /// `POST refunds/{id}/reject`.
 pub(crate) async fn reject(request: Request) -> Outcome {
-    decide(request, |request, case| Command::RejectRefund { case, reason: request.given.needed("reason") }).await
+    decide(request, |request, case| Command::RejectRefund { case, reason: request.given.needed("reason").into() }).await
 }
 
 fn unknown() -> Failure {

@@ -25,7 +25,7 @@ pub(crate) async fn reveal(request: Request) -> Outcome {
         return Ok(Said::ok(&in_clear(|| guests(&order))));
     }
     let order = order.id;
-    let command = Command::RecordReveal { reason: request.given.needed("reason") };
+    let command = Command::RecordReveal { reason: request.given.needed("reason").into() };
     let session = request.holder.signed().map(|signed| signed.session.clone());
     let engine = request.shared.engine.clone();
     let seen = order.clone();

@@ -39,10 +39,8 @@ pub(crate) fn common_zone(running: &Running) -> TimeZone {
 
 /// An order.
 pub(crate) fn order(running: &Running, order: &Order) -> Value {
-    let mut shown = value(answered(running, order));
     // Whatever a partner has written into a number, a label or a name, and wherever a field for it is added.
-    Guests::of(order).json(&mut shown);
-    shown
+    Guests::of(order).show(&answered(running, order))
 }
 
 fn answered<'o>(running: &Running, order: &'o Order) -> answers::order::Order<'o> {
@@ -162,10 +160,10 @@ fn booking<'o>(order: &'o Order, booking: &'o Booking) -> answers::order::Bookin
         ticketing: answers::order::Ticketing {
             state: ticketing.state,
             backend: order.rules.booking.ticketing.issuer(),
-            backend_ref: ticketing.backend_ref.as_deref(),
+            backend_ref: ticketing.backend_ref.as_ref(),
             deadline: Time::maybe(ticketing.deadline, zone),
             overdue: ticketing.overdue,
-            reason: ticketing.reason.as_deref(),
+            reason: ticketing.reason.as_ref(),
             handover: ticketing.handover,
             by_hand: ticketing.manual,
             tickets: ticketing.tickets.iter().map(ticket).collect(),
@@ -187,8 +185,8 @@ fn ticket(ticket: &Ticket) -> answers::order::Ticket<'_> {
         id: &ticket.id,
         code,
         kind: ticket.kind,
-        project_id: ticket.project_id.as_deref(),
-        name: ticket.name.as_deref(),
+        project_id: ticket.project_id.as_ref(),
+        name: ticket.name.as_ref(),
     }
 }
 
@@ -230,7 +228,7 @@ fn refund_case<'o>(
         intent: case.intent,
         decided_by: case.decided_by.as_deref(),
         decided_at: Time::maybe(case.decided_at, zone),
-        reason: case.reason.as_deref(),
+        reason: case.reason.as_ref(),
         settled_amount: case.settled_amount,
         overdue: case.overdue,
         under_way: None,
@@ -240,9 +238,7 @@ fn refund_case<'o>(
 /// A refund case of a list.
 pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
     let zone = zone_of(running, row.channel.as_str());
-    let mut shown = value(refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone));
-    row.guests.json(&mut shown);
-    shown
+    row.guests.show(&refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone))
 }
 
 /// The case of an order, current or past.
@@ -250,11 +246,11 @@ pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
     let cases = order.refund_case.iter().chain(&order.past_refund_cases);
     let found = cases.into_iter().find(|case| case.id.as_str() == id);
     let zone = order.rules.channel.time_zone;
-    let mut shown = value(found.map(|case| {
-        refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
-    }));
-    Guests::of(order).json(&mut shown);
-    shown
+    Guests::of(order).show(
+        &found.map(|case| {
+            refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+        }),
+    )
 }
 
 /// An event of an order that knows these guests.

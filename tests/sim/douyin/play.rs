@@ -665,17 +665,17 @@ impl Sim {
         let case = order.case_under_review().map(|case| case.id.clone());
         let command = match (act, case) {
             (Act::Confirm, _) => Command::ConfirmBooking,
-            (Act::Decline, _) => Command::RejectBooking { reason: "closed".to_owned() },
+            (Act::Decline, _) => Command::RejectBooking { reason: "closed".into() },
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
             (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },
-            (Act::Cancel, _) => Command::CancelOrder { reason: "closed".to_owned() },
+            (Act::Cancel, _) => Command::CancelOrder { reason: "closed".into() },
             (Act::Approve | Act::ApproveAnyway, Some(case)) => {
                 let without_backend = act == Act::ApproveAnyway;
                 self.sales[sale].anyway |= without_backend;
                 Command::ApproveRefund { case, fee: None, without_backend, reason: None }
             }
-            (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: "too late".to_owned() },
+            (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: "too late".into() },
             _ => return Ok(()),
         };
         match self.bench.world.engine().apply(&order.id, command, Actor::new(ActorKind::Ops, "ada")).await {

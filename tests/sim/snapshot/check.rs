@@ -188,7 +188,7 @@ fn trip(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     must(is_known, || format!("the agency's books do not know the booking, unflagged: {}", order.id))?;
     if let (Some(entry), Some(state)) = (entry, order.channel_state.as_deref()) {
         let ours = state.partner_number();
-        must(ours == Some(entry.number.as_str()) || is_flagged(order), || {
+        must(ours.is_some_and(|ours| *ours == *entry.number) || is_flagged(order), || {
             format!("the agency's number is not known, unflagged: {} has {ours:?}, there {}", order.id, entry.number)
         })?;
         must(entry.body["external_no"] == sale.number.as_str(), || format!("the agency knows another: {}", order.id))?;

@@ -497,7 +497,7 @@ impl Sim {
         let Some(order) = self.order(sale).await else { return Ok(()) };
         let now = self.now();
         let case = order.case_under_review().map(|case| case.id.clone());
-        let reason = || "closed".to_owned();
+        let reason = || "closed".into();
         let command = match (act, case) {
             (Act::RetryDead, _) => return self.bench.dead(&order, Fate::Retried).await,
             (Act::DropDead, _) => {

@@ -10,6 +10,7 @@ use crate::message::{Cancelled, Event, Notification, NotificationOutcome};
 use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, Stage};
 use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
+use crate::quoted::FreeText;
 use crate::still_needed::is_notification_needed;
 
 /// The channel has done what was asked for, without telling the whole order.
@@ -28,7 +29,7 @@ fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Op
     if !is_asked_for(order, notification) {
         return None;
     }
-    let off = |reason, fee: i64, words: Option<String>| {
+    let off = |reason, fee: i64, words: Option<FreeText>| {
         Some(Cancelled { reason, ex_officio: false, fee, returns: Some(order.money.received() - fee), words })
     };
     match notification {

@@ -11,6 +11,7 @@ use crate::order::channel_state::{ChannelState, LinkState, Payment, Sums};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState, UNNAMED};
 use crate::order::undelivered::RETURNING;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 
 fn unnamed_prefix(payment: &str) -> String {
@@ -126,7 +127,7 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
         }
         if by_itself {
             flagged = true;
-            want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index);
+            want_return(draft, &entry.reference, entry.amount, entry.amount, &"unexpected payment".into(), index);
         } else {
             draft.flag(AttentionKind::UnexpectedPayment, sums::NOT_BY_ITSELF);
         }
@@ -139,7 +140,7 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
     {
         flagged = true;
         let amount = over.min(newest.amount);
-        want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len());
+        want_return(draft, &newest.reference, amount, newest.amount, &"overpaid".into(), news.len());
     }
     if flagged {
         draft.flag(AttentionKind::UnexpectedPayment, RETURNING);
@@ -169,7 +170,7 @@ fn overpaid(order: &Order) -> i64 {
     money.excess()
 }
 
-fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize) {
+fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &FreeText, index: usize) {
     let reference = format!("{}{:x}{index}", unnamed_prefix(payment), draft.moment.seed.0);
     let (kind, status) = (EntryKind::Refund, EntryStatus::Pending);
     let entry = LedgerEntry { reference: reference.clone(), kind, status, amount, at: draft.now() };
@@ -196,7 +197,7 @@ pub(in crate::decide) fn return_payments(
     draft: &mut Draft,
     channel_state: Option<&ChannelState>,
     amount: Option<i64>,
-    reason: &str,
+    reason: &FreeText,
 ) -> Result<(), Rejection> {
     let Some(channel_state) = channel_state else {
         return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));

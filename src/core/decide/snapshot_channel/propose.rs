@@ -9,6 +9,7 @@ use crate::message::{DeadlineKind, Event, Notification};
 use crate::order::channel_state::{ChannelState, Part, Proposal, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{BookingState, Order, OrderState, TicketingState};
+use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::rules::cancel_price::price_of;
 
@@ -93,7 +94,7 @@ fn is_ours_to_decide(channel_state: &ChannelState) -> Result<(), Rejection> {
 pub(in crate::decide) fn reject(
     draft: &mut Draft,
     channel_state: &ChannelState,
-    reason: &str,
+    reason: &FreeText,
 ) -> Result<(), Rejection> {
     let order = draft.order();
     let booking = booking::waiting(&order)?;
@@ -122,16 +123,16 @@ pub(in crate::decide) fn reject(
 pub(in crate::decide) struct Terms<'a> {
     /// What is to be kept; `None` is the channel's own fee.
     pub(in crate::decide) fee: Option<i64>,
-    pub(in crate::decide) reason: &'a str,
+    pub(in crate::decide) reason: &'a FreeText,
     /// Units by line; none are all.
     pub(in crate::decide) parts: &'a [(String, u32)],
     /// What the guest is told once it is cancelled.
-    pub(in crate::decide) notify_text: Option<&'a str>,
+    pub(in crate::decide) notify_text: Option<&'a FreeText>,
 }
 
 impl<'a> Terms<'a> {
     /// All of it, for the channel's own fee.
-    pub(in crate::decide) fn whole(reason: &'a str) -> Self {
+    pub(in crate::decide) fn whole(reason: &'a FreeText) -> Self {
         Self { fee: None, reason, parts: &[], notify_text: None }
     }
 
@@ -141,7 +142,7 @@ impl<'a> Terms<'a> {
             fee: self.fee,
             reason: self.reason.to_owned(),
             parts,
-            notify_text: self.notify_text.map(str::to_owned),
+            notify_text: self.notify_text.cloned(),
         }
     }
 }
@@ -194,11 +195,15 @@ pub(in crate::decide) fn ask_cancellation(
 }
 
 /// A partner's system gives the order a number of its own, and may change it at any time: history, never a key (TS-07).
-pub(in crate::decide) fn partner_number(draft: &mut Draft, channel_state: Option<&ChannelState>, number: &str) {
+pub(in crate::decide) fn partner_number(
+    draft: &mut Draft,
+    channel_state: Option<&ChannelState>,
+    number: &ForeignNumber,
+) {
     let Some(channel_state) = channel_state else { return };
-    let old = channel_state.partner_number().map(str::to_owned);
-    if old.as_deref() != Some(number) {
-        draft.event(Event::PartnerNumberChanged { old, new: number.to_owned() });
+    let old = channel_state.partner_number().cloned();
+    if old.as_ref() != Some(number) {
+        draft.event(Event::PartnerNumberChanged { old, new: number.clone() });
     }
 }
 

@@ -135,8 +135,8 @@ fn rejected(draft: &mut Draft, off: Option<&Cancelled>) {
     let order = draft.order();
     match order.booking.as_ref().filter(|b| b.state == BookingState::Requested) {
         Some(booking) => {
-            let reason = off.and_then(|off| off.words.as_deref()).unwrap_or("rejected");
-            end_booking(draft, booking, End::Rejected(reason));
+            let reason = off.and_then(|off| off.words.clone()).unwrap_or_else(|| "rejected".into());
+            end_booking(draft, booking, End::Rejected(&reason));
             end_with_case(draft, CancelReason::Rejected, off);
         }
         None => end(draft, CancelReason::Rejected, off),

@@ -36,8 +36,8 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
         draft.effect(Effect::ReadBack { channel, about });
     }
     if let Some(new) = snapshot.renumbers(known) {
-        let old = known.and_then(ChannelState::partner_number).map(str::to_owned);
-        draft.event(Event::PartnerNumberChanged { old, new: new.to_owned() });
+        let old = known.and_then(ChannelState::partner_number).cloned();
+        draft.event(Event::PartnerNumberChanged { old, new: new.clone() });
     }
     let contradicted = payments::merge(draft, snapshot, is_news);
     if is_news {

@@ -128,7 +128,7 @@ fn h9_a_ticket_used_before_it_was_void_ends_the_refund() {
     let mut story = Story::ticketed(VOUCHER);
     story.at(visit_noon()).applied("S1", RefundSource::Guest);
     assert_eq!(story.tickets(), TicketingState::Cancelling);
-    story.facts(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+    story.facts(TicketFacts::CancelRefused { reason: "used".into(), used: true });
     assert_eq!(story.refund(), RefundState::Rejected);
     assert_eq!(story.booking().state, BookingState::Used);
     assert!(story.notifications("refund_rejected") && story.notifications("redeemed"));

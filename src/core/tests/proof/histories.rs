@@ -47,20 +47,20 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
         4 => prop_oneof![Just("B-1"), Just("B-2")].prop_map(issued),
         1 => Just(TicketFacts::Redeemed { at: None }),
         1 => Just(TicketFacts::Pending { backend_ref: None, look_after: None }),
-        1 => Just(TicketFacts::Refused { reason: "sold out".to_owned() }),
+        1 => Just(TicketFacts::Refused { reason: "sold out".into() }),
         2 => Just(TicketFacts::Cancelled),
         1 => Just(TicketFacts::CancelPending),
-        1 => Just(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }),
-        1 => Just(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true }),
-        1 => Just(TicketFacts::Unknown { why: "timeout".to_owned() }),
-        1 => Just(TicketFacts::GivenUp { why: "timeout".to_owned() }),
+        1 => Just(TicketFacts::CancelRefused { reason: "closed".into(), used: false }),
+        1 => Just(TicketFacts::CancelRefused { reason: "used".into(), used: true }),
+        1 => Just(TicketFacts::Unknown { why: "timeout".into() }),
+        1 => Just(TicketFacts::GivenUp { why: "timeout".into() }),
     ]
 }
 fn outcome() -> impl Strategy<Value = NotificationOutcome> {
     prop_oneof![
         3 => Just(NotificationOutcome::Acknowledged),
-        1 => Just(NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-        1 => Just(NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
+        1 => Just(NotificationOutcome::Refused { code: "7".into(), why: "no".into() }),
+        1 => Just(NotificationOutcome::GivenUp { why: "timeout".into() }),
     ]
 }
 fn source() -> impl Strategy<Value = RefundSource> {
@@ -153,7 +153,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: story.now }),
         Step::Confirm => (ops(), Command::ConfirmBooking),
-        Step::RejectBooking => (ops(), Command::RejectBooking { reason: "full".to_owned() }),
+        Step::RejectBooking => (ops(), Command::RejectBooking { reason: "full".into() }),
         Step::Apply(number, target, source, kind) => {
             let mut asked = application(number, target, *source, story.now);
             asked.kind = *kind;
@@ -163,7 +163,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
             let without_backend = *without_backend;
             (ops(), Command::ApproveRefund { case: case()?, fee: None, without_backend, reason: None })
         }
-        Step::RejectRefund => (ops(), Command::RejectRefund { case: case()?, reason: "no".to_owned() }),
+        Step::RejectRefund => (ops(), Command::RejectRefund { case: case()?, reason: "no".into() }),
         Step::Withdraw(number) => (channel(), Command::WithdrawRefund { channel_ref: (*number).to_owned() }),
         Step::Refund(number, target, scope) => {
             (channel(), Command::RecordRefund(refund(number, target, *scope, story.now)))
@@ -173,7 +173,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
             cancelled.reason = CancelReason::ByChannel;
             (channel(), Command::RecordCancellation(cancelled))
         }
-        Step::CancelOrder => (ops(), Command::CancelOrder { reason: "storm".to_owned() }),
+        Step::CancelOrder => (ops(), Command::CancelOrder { reason: "storm".into() }),
         Step::Notification(n, outcome) => {
             let notification = outside.notifications.get(n % outside.notifications.len().max(1))?.clone();
             (channel(), Command::RecordNotification { notification, outcome: outcome.clone() })

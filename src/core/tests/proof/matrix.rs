@@ -103,13 +103,13 @@ fn with(mut story: Story, then: impl FnOnce(&mut Story) -> &mut Story) -> Story 
 }
 
 fn refused() -> TicketFacts {
-    TicketFacts::Refused { reason: "sold out".to_owned() }
+    TicketFacts::Refused { reason: "sold out".into() }
 }
 fn unknown() -> TicketFacts {
-    TicketFacts::Unknown { why: "timeout".to_owned() }
+    TicketFacts::Unknown { why: "timeout".into() }
 }
 fn kept(used: bool) -> TicketFacts {
-    TicketFacts::CancelRefused { reason: if used { "used" } else { "closed" }.to_owned(), used }
+    TicketFacts::CancelRefused { reason: if used { "used" } else { "closed" }.into(), used }
 }
 
 const BY_PEOPLE: Terms = Terms { refund_rule: false, ..VOUCHER };
@@ -124,7 +124,7 @@ fn life(terms: Terms) -> Vec<State> {
         ("booking waits, tickets demanded", with(Story::booked(manual), |s| s.demanded())),
         (
             "booking rejected",
-            with(Story::booked(manual), |s| s.tell(&ops(), &Command::RejectBooking { reason: "full".to_owned() })),
+            with(Story::booked(manual), |s| s.tell(&ops(), &Command::RejectBooking { reason: "full".into() })),
         ),
         ("booked, tickets queued", Story::booked(terms)),
         ("booked, tickets demanded, answered \"not yet\"", with(Story::booked(terms), |s| s.deferred())),
@@ -138,7 +138,7 @@ fn life(terms: Terms) -> Vec<State> {
         ),
         (
             "cancelled by ops",
-            with(Story::booked(terms), |s| s.tell(&ops(), &Command::CancelOrder { reason: "storm".to_owned() })),
+            with(Story::booked(terms), |s| s.tell(&ops(), &Command::CancelOrder { reason: "storm".into() })),
         ),
         ("used", with(Story::ticketed_or_not(terms), |s| s.at(visit_noon()).guest_entered())),
         (
@@ -185,7 +185,7 @@ fn tickets() -> Vec<State> {
         ("unknown", with(booked(), |s| s.facts(unknown()))),
         (
             "unknown and given up",
-            with(booked(), |s| s.facts(unknown()).facts(TicketFacts::GivenUp { why: "timeout".to_owned() })),
+            with(booked(), |s| s.facts(unknown()).facts(TicketFacts::GivenUp { why: "timeout".into() })),
         ),
         ("refused", with(booked(), |s| s.facts(refused()))),
         ("overdue", Story::overdue(BY_PEOPLE)),
@@ -204,7 +204,7 @@ fn tickets() -> Vec<State> {
             "refused by the channel",
             with(booked(), |s| {
                 s.demanded().facts(issued("T-1"));
-                s.reported(NotificationOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() })
+                s.reported(NotificationOutcome::Refused { code: "7".into(), why: "late".into() })
             }),
         ),
         (
@@ -270,7 +270,7 @@ fn refunds() -> Vec<State> {
         ("approved once void, back-end at work", with(approved(), |s| s.facts(TicketFacts::CancelPending))),
         (
             "approved once void, back-end silent",
-            with(approved(), |s| s.facts(TicketFacts::GivenUp { why: "timeout".to_owned() })),
+            with(approved(), |s| s.facts(TicketFacts::GivenUp { why: "timeout".into() })),
         ),
         ("approved once void, back-end refused", with(approved(), |s| s.facts(kept(false)))),
         ("approved once void, used meanwhile", with(approved(), |s| s.at(visit_noon()).facts(kept(true)))),
@@ -327,7 +327,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
         add(name, channel(), command);
     }
     add("confirm_booking", ops(), Command::ConfirmBooking);
-    add("decline_booking", ops(), Command::RejectBooking { reason: "full".to_owned() });
+    add("decline_booking", ops(), Command::RejectBooking { reason: "full".into() });
     add(
         "supply_guests",
         channel(),
@@ -355,7 +355,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
             ("used", TicketFacts::Redeemed { at: None }),
             ("another order's", TicketFacts::HeldByAnother { order: "ord_9".into(), what: Held::Code }),
             ("unknown", unknown()),
-            ("given up", TicketFacts::GivenUp { why: "timeout".to_owned() }),
+            ("given up", TicketFacts::GivenUp { why: "timeout".into() }),
         ] {
             let booking = b.id.clone();
             add(&format!("ticket facts: {name}"), gate(), Command::RecordTicketFacts { booking, facts });
@@ -390,8 +390,8 @@ fn sayings(story: &Story) -> Vec<Saying> {
         let approve = |without_backend| Command::ApproveRefund { case: id(), fee: None, without_backend, reason: None };
         add("approve_refund", ops(), approve(false));
         add("approve_refund without back-end", ops(), approve(true));
-        add("reject_refund", ops(), Command::RejectRefund { case: id(), reason: "no".to_owned() });
-        add("escalate_refund", Actor::policy(), Command::EscalateRefund { case: id(), reason: "why".to_owned() });
+        add("reject_refund", ops(), Command::RejectRefund { case: id(), reason: "no".into() });
+        add("escalate_refund", Actor::policy(), Command::EscalateRefund { case: id(), reason: "why".into() });
         add("withdraw_refund", channel(), Command::WithdrawRefund { channel_ref: case.channel_ref.clone() });
     }
     for (name, scope) in
@@ -405,15 +405,15 @@ fn sayings(story: &Story) -> Vec<Saying> {
     add("record_cancellation: sale", channel(), Command::RecordCancellation(unpaid));
     let refused = RecordRejection { target: target.as_str().into(), channel_ref: None, at: None };
     add("record_rejection", channel(), Command::RecordRejection(refused));
-    add("cancel_order", ops(), Command::CancelOrder { reason: "storm".to_owned() });
-    add("erase_guests", ops(), Command::EraseGuests { reason: "age".to_owned() });
-    add("record_reveal", ops(), Command::RecordReveal { reason: "call".to_owned() });
+    add("cancel_order", ops(), Command::CancelOrder { reason: "storm".into() });
+    add("erase_guests", ops(), Command::EraseGuests { reason: "age".into() });
+    add("record_reveal", ops(), Command::RecordReveal { reason: "call".into() });
     if let Some(b) = &order.booking {
         let notification = || Notification::TicketsIssued { booking: b.id.clone() };
         for (name, outcome) in [
             ("acknowledged", NotificationOutcome::Acknowledged),
-            ("refused", NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-            ("given up", NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
+            ("refused", NotificationOutcome::Refused { code: "7".into(), why: "no".into() }),
+            ("given up", NotificationOutcome::GivenUp { why: "timeout".into() }),
         ] {
             add(
                 &format!("report of tickets {name}"),

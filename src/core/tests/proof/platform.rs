@@ -15,6 +15,7 @@ use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::product::{
     Acceptance, Confirmation, Currency, OverduePolicy, RuleSnapshot, TicketDelivery, Ticketing,
 };
+use ticketbridge_core::quoted::{ForeignName, ForeignNumber};
 use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, UnusedAction, WHOLE_BP};
 use ticketbridge_core::{ChannelId, Command, Date, Millis, TimeZone, UnixMillis};
 
@@ -288,7 +289,7 @@ impl Platform {
         let line = |(units, (detail, label, price)): (&Units, (&str, &str, i64))| Line {
             price: None,
             detail: detail.to_owned(),
-            label: label.to_owned(),
+            label: ForeignName::new(label),
             quantity: units.sold,
             amount: price * i64::from(units.sold),
             cancelled: units.off,
@@ -352,7 +353,7 @@ impl Platform {
             entries: self.entries(),
             return_news: Vec::new(),
             link: None,
-            partner_number: self.agency_number.map(str::to_owned),
+            partner_number: self.agency_number.map(ForeignNumber::from),
             doubts: Vec::new(),
             creates: true,
             can_read_back: true,

@@ -66,7 +66,7 @@ fn late_tickets_by_policy_are_reissued_as_soon_as_they_exist() {
 fn late_tickets_by_policy_are_refunded_when_they_cannot_exist_any_more() {
     let mut story = Story::overdue(Terms { overdue: OverduePolicy::Reissue, ..VOUCHER });
     story.applied("S1", RefundSource::TicketsLate);
-    story.facts(TicketFacts::Refused { reason: "sold out".to_owned() });
+    story.facts(TicketFacts::Refused { reason: "sold out".into() });
     assert_eq!(story.refund(), RefundState::Approved);
 }
 
@@ -142,7 +142,7 @@ fn redeemed_is_refused() {
         let mut story = Story::ticketed(VOUCHER);
         story.at(visit_noon()).guest_entered().applied("S1", source);
         assert_eq!(story.refund(), RefundState::Rejected, "{source:?}");
-        assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
+        assert_eq!(story.case().reason, Some("already redeemed".into()));
         assert_eq!(story.booking().state, BookingState::Used);
     }
 }
@@ -151,7 +151,7 @@ fn redeemed_is_refused() {
 fn only_ops_may_approve_without_the_back_end() {
     let mut story = Story::ticketed(BY_PEOPLE);
     story.applied("S1", RefundSource::Guest).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
     assert!(story.flagged(AttentionKind::CancelRefused));
     assert!(!story.notifications("refund_approved"));
     let case = story.case_id();
@@ -163,7 +163,7 @@ fn only_ops_may_approve_without_the_back_end() {
 #[test]
 fn a_ticket_that_comes_after_the_refund_is_made_void_and_never_shown() {
     let mut story = Story::booked(VOUCHER);
-    story.demanded().facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+    story.demanded().facts(TicketFacts::Unknown { why: "timeout".into() });
     let told = refund("F1", FIRST, RefundScope::Order, story.now);
     story.tell(&channel(), &Command::RecordRefund(told)).facts(TicketFacts::Cancelled).facts(issued("T-1"));
     assert!(story.calls(TicketOp::Cancel) && !story.notifications("tickets_issued"));
@@ -189,6 +189,6 @@ fn a_callback_under_way_decides_a_request_for_late_tickets() {
     let mut story = Story::booked(BY_PEOPLE);
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
     assert_eq!(story.case().intent, RefundIntent::Undecided, "it waits for our call");
-    story.reported(NotificationOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() });
+    story.reported(NotificationOutcome::Refused { code: "7".into(), why: "late".into() });
     assert_eq!(story.case().intent, RefundIntent::WaitsForPerson, "no longer held up");
 }

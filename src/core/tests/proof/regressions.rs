@@ -34,7 +34,7 @@ fn a_refund_of_a_used_order_is_refused_and_nothing_breaks() {
     let mut story = Story::ticketed(VOUCHER);
     story.at(visit_noon()).guest_entered().applied("S1", RefundSource::Guest);
     assert_eq!(story.refund(), RefundState::Rejected);
-    assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
+    assert_eq!(story.case().reason, Some("already redeemed".into()));
     assert!(story.notifications("refund_rejected"));
 }
 
@@ -113,7 +113,7 @@ fn a_refund_withdrawn_while_tickets_are_made_void_is_flagged_until_new_ones_exis
 fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::CustomerService).approved().withdrawn();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
     assert_eq!(story.tickets(), TicketingState::Issued);
     assert_eq!(story.order().attention(), None);
 }
@@ -123,7 +123,7 @@ fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
 fn tickets_under_cancellation_that_the_back_end_calls_refused_are_asked_for_once_more() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::Refused { reason: "cancelled".to_owned() });
+    story.facts(TicketFacts::Refused { reason: "cancelled".into() });
     assert!(story.calls(TicketOp::Cancel), "{:?}", story.effects);
     assert_eq!(story.tickets(), TicketingState::Cancelling);
     story.facts(TicketFacts::Cancelled);
@@ -134,7 +134,7 @@ fn tickets_under_cancellation_that_the_back_end_calls_refused_are_asked_for_once
 fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(VOUCHER);
     story.deferred().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).withdrawn();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).withdrawn();
     assert_eq!(story.tickets(), TicketingState::Issued);
     assert!(story.booking().ticketing.handover.is_owed());
     assert!(story.effects.iter().any(|e| {
@@ -155,8 +155,8 @@ fn a_refund_rejected_after_its_tickets_were_made_void_is_flagged() {
 #[test]
 fn a_refused_cancellation_of_tickets_never_seen_is_followed_by_a_question() {
     let mut story = Story::booked(VOUCHER);
-    story.demanded().facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest);
-    story.approved().facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    story.demanded().facts(TicketFacts::Unknown { why: "timeout".into() }).applied("S1", RefundSource::Guest);
+    story.approved().facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).rejected();
     assert_eq!(story.tickets(), TicketingState::Unknown);
     assert!(story.calls(TicketOp::Query));
     story.facts(issued("T-1"));
@@ -202,7 +202,7 @@ fn a_visit_parked_under_review_is_recorded_on_the_day_if_the_refund_is_rejected_
 fn a_visit_learnt_from_a_refused_cancellation_waits_for_its_day_too() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::Guest).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+    story.facts(TicketFacts::CancelRefused { reason: "used".into(), used: true });
     assert_eq!(story.refund(), RefundState::Rejected);
     assert!(story.arms(DeadlineKind::VisitDay));
     assert!(story.flagged(AttentionKind::TooEarly));
@@ -211,11 +211,11 @@ fn a_visit_learnt_from_a_refused_cancellation_waits_for_its_day_too() {
 #[test]
 fn a_surplus_that_the_back_end_keeps_beside_tickets_made_by_hand_is_flagged() {
     for facts in [
-        TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false },
-        TicketFacts::GivenUp { why: "timeout".to_owned() },
+        TicketFacts::CancelRefused { reason: "closed".into(), used: false },
+        TicketFacts::GivenUp { why: "timeout".into() },
     ] {
         let mut story = Story::booked(VOUCHER);
-        story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+        story.facts(TicketFacts::Unknown { why: "timeout".into() });
         story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
         assert!(story.calls(TicketOp::Cancel));
         story.facts(facts);
@@ -236,11 +236,11 @@ fn a_back_end_that_is_still_at_work_is_asked_again() {
 #[test]
 fn a_second_look_that_fails_for_good_is_flagged() {
     let mut story = Story::booked(VOUCHER);
-    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+    story.facts(TicketFacts::Unknown { why: "timeout".into() });
     story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
     story.facts(TicketFacts::Cancelled);
     assert!(story.calls(TicketOp::Query));
-    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    story.facts(TicketFacts::GivenUp { why: "timeout".into() });
     assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
 }
 
@@ -339,7 +339,7 @@ fn a_flag_about_one_booking_is_not_taken_back_by_news_about_another() {
     let mut story = Story::ticketed(VOUCHER);
     let first = story.booking_id();
     story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
     story.tell(&channel(), &booking(SECOND)).facts(issued("T-2"));
     story.tell(&channel(), &Command::RecordCancellation(cancellation(SECOND, story.now)));
     story.facts(TicketFacts::Cancelled);
@@ -379,7 +379,7 @@ fn a_question_answered_with_live_tickets_makes_the_back_end_cancel_again() {
 #[test]
 fn the_surplus_beside_tickets_made_by_hand_is_watched_until_it_is_gone() {
     let mut story = Story::booked(VOUCHER);
-    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+    story.facts(TicketFacts::Unknown { why: "timeout".into() });
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
     assert!(story.calls(TicketOp::Cancel) && story.calls(TicketOp::Query), "its issue may still be on its way");
     assert!(story.effects.iter().all(|effect| is_still_needed(story.order(), effect)));
@@ -391,12 +391,12 @@ fn the_surplus_beside_tickets_made_by_hand_is_watched_until_it_is_gone() {
 fn a_cancellation_that_was_given_up_is_asked_for_again_when_the_refund_goes_ahead_without_it() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    story.facts(TicketFacts::GivenUp { why: "timeout".into() });
     let case = story.case_id();
     let anyway = Command::ApproveRefund { case, fee: None, without_backend: true, reason: None };
     story.tell(&ops(), &anyway);
     assert!(story.calls(TicketOp::Cancel));
-    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    story.facts(TicketFacts::GivenUp { why: "timeout".into() });
     assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
 }
 
@@ -404,7 +404,7 @@ fn a_cancellation_that_was_given_up_is_asked_for_again_when_the_refund_goes_ahea
 fn a_call_with_tickets_that_was_closed_during_a_cancellation_is_made_again_when_it_is_refused() {
     let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).rejected();
     assert!(story.notifications("tickets_issued"));
 }
 
@@ -412,7 +412,7 @@ fn a_call_with_tickets_that_was_closed_during_a_cancellation_is_made_again_when_
 fn tickets_kept_after_a_refused_cancellation_are_asked_for_once_more() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).rejected();
     assert!(story.calls(TicketOp::Query));
     assert!(story.effects.iter().all(|effect| is_still_needed(story.order(), effect)));
     story.facts(TicketFacts::Cancelled);
@@ -423,7 +423,7 @@ fn tickets_kept_after_a_refused_cancellation_are_asked_for_once_more() {
 fn tickets_that_the_channel_refused_are_flagged_when_its_late_refund_is_withdrawn() {
     let mut story = Story::overdue(VOUCHER);
     story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
-    story.reported(NotificationOutcome::GivenUp { why: "too late".to_owned() });
+    story.reported(NotificationOutcome::GivenUp { why: "too late".into() });
     assert!(!story.flagged(AttentionKind::NotificationRefused), "the tickets go with the decision");
     story.withdrawn();
     assert!(story.flagged(AttentionKind::NotificationRefused));
@@ -433,8 +433,8 @@ fn tickets_that_the_channel_refused_are_flagged_when_its_late_refund_is_withdraw
 fn tickets_that_the_channel_refused_are_flagged_when_they_are_kept_after_a_withdrawal() {
     let mut story = Story::overdue(Terms { refund_rule: false, ..VOUCHER });
     story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
-    story.reported(NotificationOutcome::GivenUp { why: "too late".to_owned() }).approved().withdrawn();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.reported(NotificationOutcome::GivenUp { why: "too late".into() }).approved().withdrawn();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
     assert!(story.flagged(AttentionKind::NotificationRefused));
 }
 
@@ -442,15 +442,15 @@ fn tickets_that_the_channel_refused_are_flagged_when_they_are_kept_after_a_withd
 fn a_booking_that_ends_after_its_cancellation_was_given_up_asks_once_more() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() }).withdrawn();
-    story.tell(&ops(), &Command::CancelOrder { reason: "storm".to_owned() });
+    story.facts(TicketFacts::GivenUp { why: "timeout".into() }).withdrawn();
+    story.tell(&ops(), &Command::CancelOrder { reason: "storm".into() });
     assert!(story.calls(TicketOp::Cancel));
 }
 
 #[test]
 fn tickets_that_are_being_made_void_do_not_take_the_flag_away() {
     let mut story = Story::booked(VOUCHER);
-    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest);
+    story.facts(TicketFacts::Unknown { why: "timeout".into() }).applied("S1", RefundSource::Guest);
     story.approved().withdrawn().facts(issued("T-1"));
     assert_eq!(story.tickets(), TicketingState::Cancelling);
     assert!(story.flagged(AttentionKind::TicketingFailed));
@@ -478,7 +478,7 @@ fn tickets_that_replace_void_ones_go_to_the_channel_again() {
 fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).facts(TicketFacts::Cancelled);
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).facts(TicketFacts::Cancelled);
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
     assert!(!story.notifications("tickets_issued"), "held back");
     story.withdrawn();
@@ -489,7 +489,7 @@ fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
 fn tickets_reissued_after_a_refused_cancellation_are_asked_for_once_more() {
     let mut story = Story::overdue(VOUCHER);
     story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).rejected();
     assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
     assert!(story.calls(TicketOp::Query));
 }
@@ -506,8 +506,8 @@ fn a_second_request_for_late_tickets_does_not_wait_for_a_call_that_was_never_mad
 #[test]
 fn a_second_request_after_a_refused_cancellation_asks_for_tickets_never_seen() {
     let mut story = Story::booked(VOUCHER);
-    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.facts(TicketFacts::Unknown { why: "timeout".into() }).applied("S1", RefundSource::Guest).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
     story.applied("S2", RefundSource::TicketsLate);
     assert!(story.calls(TicketOp::Query));
     assert!(story.flagged(AttentionKind::TicketingFailed));
@@ -563,7 +563,7 @@ fn a_refund_is_left_to_a_person_when_the_gate_keeps_a_ticket_of_a_cancelled_book
     story.tell(&channel(), &booking("R-2")).facts(issued("T-2")).applied("S1", RefundSource::Guest);
     story.facts(TicketFacts::Cancelled);
     assert_eq!(story.refund(), RefundState::UnderReview, "the ticket of the first booking may still admit somebody");
-    story.facts_of(first_id, TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+    story.facts_of(first_id, TicketFacts::CancelRefused { reason: "used".into(), used: true });
     assert!(story.flagged(AttentionKind::RefundWaits), "{:?}", story.events);
     assert!(!story.calls(TicketOp::Cancel));
 }

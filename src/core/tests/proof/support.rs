@@ -200,7 +200,7 @@ pub(crate) fn ticket(code: &str) -> Vec<NewTicket> {
 
 /// The back-end has made the ticket with this code.
 pub(crate) fn issued(code: &str) -> TicketFacts {
-    TicketFacts::Issued { backend_ref: Some("B-1".to_owned()), tickets: ticket(code) }
+    TicketFacts::Issued { backend_ref: Some("B-1".into()), tickets: ticket(code) }
 }
 
 /// An application for the money.
@@ -404,7 +404,7 @@ impl Story {
         Command::ApproveRefund { case: self.case_id(), fee: None, without_backend: false, reason: None }
     }
     pub(crate) fn rejection(&self) -> Command {
-        Command::RejectRefund { case: self.case_id(), reason: "not under the rule".to_owned() }
+        Command::RejectRefund { case: self.case_id(), reason: "not under the rule".into() }
     }
     pub(crate) fn rejected(&mut self) -> &mut Self {
         let command = self.rejection();

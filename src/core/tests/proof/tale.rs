@@ -95,5 +95,5 @@ impl Tale {
 
 /// The platform does not take a call of ours, and will not.
 pub(crate) fn no() -> NotificationOutcome {
-    NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
+    NotificationOutcome::Refused { code: "7".into(), why: "no".into() }
 }

@@ -84,23 +84,23 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 fn facts() -> impl Strategy<Value = TicketFacts> {
-    let kept = |used| TicketFacts::CancelRefused { reason: "closed".to_owned(), used };
+    let kept = |used| TicketFacts::CancelRefused { reason: "closed".into(), used };
     prop_oneof![
         4 => Just(issued("B-1")),
         1 => Just(TicketFacts::Pending { backend_ref: None, look_after: None }),
-        1 => Just(TicketFacts::Refused { reason: "sold out".to_owned() }),
+        1 => Just(TicketFacts::Refused { reason: "sold out".into() }),
         2 => Just(TicketFacts::Cancelled),
         1 => any::<bool>().prop_map(kept),
-        1 => Just(TicketFacts::Unknown { why: "timeout".to_owned() }),
-        1 => Just(TicketFacts::GivenUp { why: "timeout".to_owned() }),
+        1 => Just(TicketFacts::Unknown { why: "timeout".into() }),
+        1 => Just(TicketFacts::GivenUp { why: "timeout".into() }),
     ]
 }
 fn outcome() -> impl Strategy<Value = NotificationOutcome> {
     prop_oneof![
         3 => Just(NotificationOutcome::Acknowledged),
-        1 => Just(NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-        1 => Just(NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
-        1 => Just(NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        1 => Just(NotificationOutcome::Refused { code: "7".into(), why: "no".into() }),
+        1 => Just(NotificationOutcome::GivenUp { why: "timeout".into() }),
+        1 => Just(NotificationOutcome::LeftToPerson { what: "do it there".into() }),
         1 => Just(NotificationOutcome::Overtaken),
         1 => Just(NotificationOutcome::Dropped),
     ]
@@ -166,7 +166,7 @@ fn make(platform: &mut Platform, change: Change) {
 
 /// The command of a step that is no message of the platform's, if the order has what it needs.
 fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &Step) -> Option<(Actor, Command)> {
-    let (order, reason) = (tale.order(), || "storm".to_owned());
+    let (order, reason) = (tale.order(), || "storm".into());
     let booking = || order.booking.as_ref().map(|b| b.id.clone());
     let case = || order.case_under_review().map(|case| case.id.clone());
     let said = |n: &usize| tale.said.get(n % tale.said.len().max(1)).cloned();

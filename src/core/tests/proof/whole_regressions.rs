@@ -41,7 +41,7 @@ fn a_request_for_money_back_beside_the_told_order_is_refused() {
 fn what_was_cancelled_since_the_quote_is_not_returned_twice() {
     let mut tale = Tale::paid(INSTANT);
     tale.facts(issued("T-1"));
-    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
+    let all = Command::AskCancellation { fee: None, reason: "storm".into(), parts: Vec::new(), notify_text: None };
     tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(NET) });
     let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None, told_before: None };
     assert!(is_still_needed(tale.order(), &stale));
@@ -67,12 +67,8 @@ fn a_fee_for_the_rest_is_a_share_of_the_rest() {
         p.give_back(0, 27_000, EntryStatus::Done);
     });
     tale.later(Millis::hours(2));
-    let ask = |fee| Command::AskCancellation {
-        fee: Some(fee),
-        reason: "storm".to_owned(),
-        parts: Vec::new(),
-        notify_text: None,
-    };
+    let ask =
+        |fee| Command::AskCancellation { fee: Some(fee), reason: "storm".into(), parts: Vec::new(), notify_text: None };
     assert_eq!(tale.refused(&ops(), &ask(6_301)).why, Why::FeeAboveDefault);
     tale.ops(&ask(6_300));
 }
@@ -82,15 +78,15 @@ fn a_fee_for_the_rest_is_a_share_of_the_rest() {
 fn a_booking_is_not_rejected_while_the_guest_wants_out() {
     let mut tale = Tale::paid(PACKAGE);
     tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: false }));
-    let reject = Command::RejectBooking { reason: "full".to_owned() };
+    let reject = Command::RejectBooking { reason: "full".into() };
     assert_eq!(tale.refused(&ops(), &reject).why, Why::RefundUnderReview);
 }
 
 #[test]
 fn a_task_that_a_person_still_has_to_do_there_stays_when_the_platform_moves() {
     let mut tale = Tale::paid(INSTANT);
-    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
-    let what = "cancel the booking".to_owned();
+    let all = Command::AskCancellation { fee: None, reason: "storm".into(), parts: Vec::new(), notify_text: None };
+    let what = "cancel the booking".into();
     tale.ops(&all).ended("cancel_quote", NotificationOutcome::LeftToPerson { what });
     assert!(tale.flagged(AttentionKind::ManualTask));
     tale.tells(|p| p.reach(Stage::Requested)).tells(|p| p.reach(Stage::Confirmed));
@@ -104,7 +100,7 @@ fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_cancelled() {
     assert!(tale.flagged(AttentionKind::WaitsForConfirmation));
     let part = Command::AskCancellation {
         fee: None,
-        reason: "storm".to_owned(),
+        reason: "storm".into(),
         parts: vec![("D1".to_owned(), 1)],
         notify_text: None,
     };
@@ -211,7 +207,7 @@ fn a_task_of_a_person_there_ends_when_the_platform_says_that_it_is_done() {
     tale.facts(issued("T-1"));
     tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
     tale.rejected();
-    tale.ended("refund_rejected", NotificationOutcome::LeftToPerson { what: "refuse the cancellation".to_owned() });
+    tale.ended("refund_rejected", NotificationOutcome::LeftToPerson { what: "refuse the cancellation".into() });
     assert!(tale.flagged(AttentionKind::ManualTask));
     tale.tells(|p| p.reach(Stage::Confirmed));
     assert!(!tale.flagged(AttentionKind::ManualTask), "{:?}", tale.order().attention);
@@ -295,7 +291,7 @@ fn our_own_quote_is_of_the_units_that_are_left() {
         p.give_back(0, 27_000, EntryStatus::Done);
     });
     tale.later(Millis::hours(2));
-    let ask = |parts| Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts, notify_text: None };
+    let ask = |parts| Command::AskCancellation { fee: None, reason: "storm".into(), parts, notify_text: None };
     let no_quote = Command::RecordQuote { fee: None, refund: None };
     tale.ops(&ask(Vec::new())).tell(&platform(), &no_quote);
     let Notification::Cancellation { fee, rate_bp, refund, .. } = tale.said("cancel_wanted") else {
@@ -328,7 +324,7 @@ fn a_link_that_may_have_been_made_is_asked_for_before_it_counts_as_taken_back() 
     tale.tell(&platform(), &Command::RecordPaymentLink { key, id: "L1".to_owned(), url: None });
     assert_eq!(tale.said("link_revoked"), Notification::LinkRevoked { id: "L1".to_owned() });
     assert!(!must_be_answered(tale.order(), &effect), "its number is known");
-    silent.ended("payment_link", NotificationOutcome::GivenUp { why: "no answer".to_owned() });
+    silent.ended("payment_link", NotificationOutcome::GivenUp { why: "no answer".into() });
     assert!(silent.flagged(AttentionKind::Contradiction), "{:?}", silent.order().attention);
 }
 
@@ -350,8 +346,8 @@ fn what_is_said_of_money_that_was_not_due_follows_its_return() {
         let flag = tale.order().attention.iter().find(|flag| flag.kind == AttentionKind::UnexpectedPayment);
         flag.map(|flag| flag.sentence.clone()).unwrap_or_default()
     };
-    let endings = [no(), NotificationOutcome::GivenUp { why: "no answer".to_owned() }];
-    let left = NotificationOutcome::LeftToPerson { what: "return the payment".to_owned() };
+    let endings = [no(), NotificationOutcome::GivenUp { why: "no answer".into() }];
+    let left = NotificationOutcome::LeftToPerson { what: "return the payment".into() };
     for outcome in endings.into_iter().chain([left.clone()]) {
         let mut tale = Tale::paid(INSTANT);
         tale.tells(|p| p.pay(7_000, None));
@@ -359,7 +355,7 @@ fn what_is_said_of_money_that_was_not_due_follows_its_return() {
         tale.ended("payment_return", outcome.clone());
         assert!(said(&tale).contains("return it there"), "{outcome:?}: {}", said(&tale));
         if outcome != left {
-            tale.ops(&Command::ReturnPayments { amount: Some(7_000), reason: "again".to_owned() });
+            tale.ops(&Command::ReturnPayments { amount: Some(7_000), reason: "again".into() });
             assert!(said(&tale).contains("is being returned"), "{outcome:?}: {}", said(&tale));
         }
         tale.tells(|p| p.give_back(2, 7_000, EntryStatus::Done));

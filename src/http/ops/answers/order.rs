@@ -14,6 +14,7 @@ use ticketbridge_core::order::{
 };
 use ticketbridge_core::personal::{self, PersonName, Phone};
 use ticketbridge_core::product::{Currency, RuleSnapshot};
+use ticketbridge_core::quoted::{ForeignName, ForeignNote, ForeignNumber, FreeText};
 use ticketbridge_core::{BackendId, BookingId, ChannelId, Date as Day, ExternalId, OrderId, ProductCode, TicketId};
 
 use super::history::Delivery;
@@ -129,10 +130,12 @@ pub(crate) struct Ticketing<'a> {
     pub(crate) state: TicketingState,
     #[schemars(with = "Option<String>")]
     pub(crate) backend: Option<&'a BackendId>,
-    pub(crate) backend_ref: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) backend_ref: Option<&'a ForeignNumber>,
     pub(crate) deadline: Option<Time>,
     pub(crate) overdue: bool,
-    pub(crate) reason: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) reason: Option<&'a FreeText>,
     #[schemars(with = "String", extend("enum" = words::HANDOVERS))]
     pub(crate) handover: Handover,
     pub(crate) by_hand: bool,
@@ -178,8 +181,10 @@ pub(crate) struct Ticket<'a> {
     pub(crate) code: String,
     #[schemars(with = "String", extend("enum" = words::TICKET_KINDS))]
     pub(crate) kind: TicketKind,
-    pub(crate) project_id: Option<&'a str>,
-    pub(crate) name: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) project_id: Option<&'a ForeignNumber>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) name: Option<&'a ForeignName>,
 }
 
 /// A ticket that a person supplies.
@@ -243,13 +248,16 @@ pub(crate) struct ChannelView<'a> {
     /// Why it cannot be sold here.
     pub(crate) not_for_sale: Option<&'a str>,
     /// Our own number as the channel has it.
-    pub(crate) partner_number: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) partner_number: Option<&'a ForeignNumber>,
     pub(crate) partner_numbers: Vec<PartnerNumber<'a>>,
     pub(crate) payment_links: Vec<PaymentLink<'a>>,
     /// What the channel tells besides, in its own words.
-    pub(crate) extra: &'a BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub(crate) extra: &'a BTreeMap<String, ForeignNumber>,
     pub(crate) pays_by: Option<&'a str>,
-    pub(crate) notes: &'a BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub(crate) notes: &'a BTreeMap<String, ForeignNote>,
 }
 
 /// A payment that the channel tells of, in minor units.
@@ -268,7 +276,8 @@ pub(crate) struct ChannelPayment<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 pub(crate) struct PartnerNumber<'a> {
-    pub(crate) number: &'a str,
+    #[schemars(with = "String")]
+    pub(crate) number: &'a ForeignNumber,
     pub(crate) since: Time,
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use ticketbridge_core::order::{RefundIntent, RefundKind, RefundSource, RefundState};
 use ticketbridge_core::product::Currency;
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::{ChannelId, OrderId, RefundCaseId};
 
 use super::Time;
@@ -43,7 +44,8 @@ pub(crate) struct RefundCase<'a> {
     pub(crate) intent: RefundIntent,
     pub(crate) decided_by: Option<&'a str>,
     pub(crate) decided_at: Option<Time>,
-    pub(crate) reason: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) reason: Option<&'a FreeText>,
     pub(crate) settled_amount: Option<i64>,
     pub(crate) overdue: bool,
     /// Only in the answer to an act that changed nothing, for it was asked for before: the deliveries that carry it out.

@@ -170,7 +170,9 @@ pub(super) fn event(event: &Event) -> String {
         }
         Event::BookingRejected { reason } => format!("{name} ({reason})"),
         Event::BookingCancelled { reason, .. } => format!("{name} {reason:?}"),
-        Event::OrderCancelled { reason, why } => format!("{name} {reason:?} {}", why.as_deref().unwrap_or("-")),
+        Event::OrderCancelled { reason, why } => {
+            format!("{name} {reason:?} {}", why.as_ref().map_or("-", |why| why.reveal()))
+        }
         Event::RefundApplied { case } => format!("{name} by {:?} up to {}", case.source, case.channel_fee),
         Event::RefundApprovalStarted { fee, by, .. } => format!("{name} fee {fee} by {by}"),
         Event::RefundApproved { fee, by, pending, .. } => {
@@ -191,7 +193,9 @@ pub(super) fn event(event: &Event) -> String {
         | Event::NotificationDropped { notification: it }
         | Event::NotificationRepeated { notification: it }
         | Event::NotificationOvertaken { notification: it } => format!("{name} {}", notification(it)),
-        Event::PartnerNumberChanged { old, new } => format!("{name} {} to {new}", old.as_deref().unwrap_or("-")),
+        Event::PartnerNumberChanged { old, new } => {
+            format!("{name} {} to {new}", old.as_ref().map_or("-", |old| old.reveal()))
+        }
         Event::TicketsIssued { manual, .. } => format!("{name}{}", if *manual { " by hand" } else { "" }),
         Event::TicketCancelRefused { used, .. } => format!("{name}{}", if *used { " as used" } else { "" }),
         _ => name,

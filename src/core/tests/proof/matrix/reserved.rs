@@ -42,7 +42,7 @@ fn confirm_for(contact: ticketbridge_core::personal::Person, units: Option<Chang
     act(ReservationAct::Confirm(ConfirmHold { reference: None, contact, visitors: Vec::new(), units, counts }))
 }
 fn cancellation() -> Command {
-    act(ReservationAct::Cancel { reason: Some("the guest is ill".to_owned()) })
+    act(ReservationAct::Cancel { reason: Some("the guest is ill".into()) })
 }
 
 fn sold(terms: Terms) -> Story {

@@ -19,12 +19,12 @@ use crate::tale::{Tale, platform};
 
 /// Each way in which a call to the channel can end.
 pub(super) fn outcomes() -> [(&'static str, NotificationOutcome); 8] {
-    let why = || "timeout".to_owned();
+    let why = || "timeout".into();
     [
         ("acknowledged", NotificationOutcome::Acknowledged),
-        ("refused", NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
+        ("refused", NotificationOutcome::Refused { code: "7".into(), why: "no".into() }),
         ("given up", NotificationOutcome::GivenUp { why: why() }),
-        ("left to a person", NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        ("left to a person", NotificationOutcome::LeftToPerson { what: "do it there".into() }),
         ("overtaken", NotificationOutcome::Overtaken),
         ("dropped", NotificationOutcome::Dropped),
         ("taken", NotificationOutcome::Taken { told: None }),
@@ -37,10 +37,10 @@ pub(super) fn notifications(story: &Story) -> Vec<Notification> {
     let order = story.order();
     let booking = || order.booking.as_ref().map_or_else(|| "bkg_none".into(), |b| b.id.clone());
     let case = || order.refund_case.as_ref().map_or_else(|| "rfc_none".into(), |c| c.id.clone());
-    let (at, reason) = (story.now, || "storm".to_owned());
+    let (at, reason) = (story.now, || "storm".into());
     let all = vec![
         Notification::BookingConfirmed { booking: booking() },
-        Notification::BookingRejected { booking: booking(), reason: "full".to_owned() },
+        Notification::BookingRejected { booking: booking(), reason: "full".into() },
         Notification::TicketsIssued { booking: booking() },
         Notification::RefundApproved { case: case(), fee: 0 },
         Notification::RefundRejected { case: case(), reason: reason(), reissue: false },
@@ -58,7 +58,7 @@ pub(super) fn notifications(story: &Story) -> Vec<Notification> {
         },
         Notification::PaymentLink { key: "lnk_none".to_owned() },
         Notification::LinkRevoked { id: "L1".to_owned() },
-        Notification::GuestMessage { text: "a storm is coming".to_owned() },
+        Notification::GuestMessage { text: "a storm is coming".into() },
         Notification::HandOver,
     ];
     all.into_iter().map(|made_up| story.last_said(made_up.name()).cloned().unwrap_or(made_up)).collect()
@@ -254,11 +254,7 @@ pub(super) fn answered(tale: &Tale) -> Vec<Saying> {
         all.push((format!("quoted: {name}"), platform(), Command::RecordQuote { fee: Some(fee), refund }));
     }
     all.push(("a link is made".to_owned(), platform(), made(tale, "L7")));
-    all.push((
-        "the agency's number".to_owned(),
-        platform(),
-        Command::RecordPartnerNumber { number: "YB-1".to_owned() },
-    ));
+    all.push(("the agency's number".to_owned(), platform(), Command::RecordPartnerNumber { number: "YB-1".into() }));
     all
 }
 
@@ -316,13 +312,13 @@ fn people_of_any(tale: &Tale) -> Vec<Saying> {
     let mut all: Vec<Saying> = Vec::new();
     let mut add = |name: &str, command: Command| all.push((name.to_owned(), ops(), command));
     add("confirm_booking", Command::ConfirmBooking);
-    add("decline_booking", Command::RejectBooking { reason: "full".to_owned() });
+    add("decline_booking", Command::RejectBooking { reason: "full".into() });
     add("supply_tickets", Command::SupplyTickets { tickets: ticket("H-9") });
     add("redeem by person", Command::Redeem(Redeem { booking: None, at: tale.now, by: RedeemedBy::Person }));
     add("mark_no_show", Command::MarkNoShow { at: tale.now });
-    add("cancel_order", Command::CancelOrder { reason: "storm".to_owned() });
-    add("erase_guests", Command::EraseGuests { reason: "age".to_owned() });
-    add("record_reveal", Command::RecordReveal { reason: "call".to_owned() });
+    add("cancel_order", Command::CancelOrder { reason: "storm".into() });
+    add("erase_guests", Command::EraseGuests { reason: "age".into() });
+    add("record_reveal", Command::RecordReveal { reason: "call".into() });
     if let Some(case) = &order.refund_case {
         let id = || case.id.clone();
         add("approve_refund, no fee named", approve(tale, None, false));
@@ -330,8 +326,8 @@ fn people_of_any(tale: &Tale) -> Vec<Saying> {
             add(&format!("approve_refund for {name}"), approve(tale, Some(fee), false));
         }
         add("approve_refund without back-end", approve(tale, Some(0), true));
-        add("reject_refund", Command::RejectRefund { case: id(), reason: "no".to_owned() });
-        add("escalate_refund", Command::EscalateRefund { case: id(), reason: "why".to_owned() });
+        add("reject_refund", Command::RejectRefund { case: id(), reason: "no".into() });
+        add("escalate_refund", Command::EscalateRefund { case: id(), reason: "why".into() });
     }
     all
 }
@@ -342,18 +338,18 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
     let mut all: Vec<Saying> = Vec::new();
     let mut add = |name: String, actor: Actor, command: Command| all.push((name, actor, command));
     if let Some(b) = &order.booking {
-        let reason = || "closed".to_owned();
-        let why = || "timeout".to_owned();
+        let reason = || "closed".into();
+        let why = || "timeout".into();
         for (name, facts) in [
-            ("pending", TicketFacts::Pending { backend_ref: Some("B-1".to_owned()), look_after: None }),
+            ("pending", TicketFacts::Pending { backend_ref: Some("B-1".into()), look_after: None }),
             ("issued", issued("T-1")),
             ("issued otherwise", issued("T-9")),
-            ("refused", TicketFacts::Refused { reason: "sold out".to_owned() }),
-            ("refused: no room", TicketFacts::Refused { reason: "no_capacity: no".to_owned() }),
-            ("refused: rejected", TicketFacts::Refused { reason: "rejected: no".to_owned() }),
-            ("refused: a test", TicketFacts::Refused { reason: "test_mode: no".to_owned() }),
-            ("refused: another quantity", TicketFacts::Refused { reason: "quantity_differs: no".to_owned() }),
-            ("refused: an unknown status", TicketFacts::Refused { reason: "unknown_status: no".to_owned() }),
+            ("refused", TicketFacts::Refused { reason: "sold out".into() }),
+            ("refused: no room", TicketFacts::Refused { reason: "no_capacity: no".into() }),
+            ("refused: rejected", TicketFacts::Refused { reason: "rejected: no".into() }),
+            ("refused: a test", TicketFacts::Refused { reason: "test_mode: no".into() }),
+            ("refused: another quantity", TicketFacts::Refused { reason: "quantity_differs: no".into() }),
+            ("refused: an unknown status", TicketFacts::Refused { reason: "unknown_status: no".into() }),
             ("cancelled", TicketFacts::Cancelled),
             ("cancel pending", TicketFacts::CancelPending),
             ("cancel refused", TicketFacts::CancelRefused { reason: reason(), used: false }),
@@ -367,7 +363,7 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
             add(format!("ticket facts: {name}"), gate(), Command::RecordTicketFacts { booking, facts });
         }
     }
-    let astray = Command::RecordAstray { partner: "gate".to_owned(), why: "another number".to_owned() };
+    let astray = Command::RecordAstray { partner: "gate".to_owned(), why: "another number".into() };
     add("record_astray".to_owned(), gate(), astray);
     let redeem = |at| Command::Redeem(Redeem { booking: None, at, by: RedeemedBy::Gate });
     add("redeem by gate".to_owned(), gate(), redeem(now));
@@ -423,7 +419,7 @@ pub(super) fn foreign(tale: &Tale) -> Vec<Saying> {
     add("record_cancellation", Command::RecordCancellation(cancellation(target, now)));
     let refused = RecordRejection { target: target.into(), channel_ref: None, at: None };
     add("record_rejection", Command::RecordRejection(refused));
-    add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() });
+    add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into() });
     add("record_late", Command::RecordLate { call: "create-order".to_owned(), by: Millis::minutes(20) });
     all
 }
@@ -456,8 +452,8 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
             "record_payment_link",
             Command::RecordPaymentLink { key: "lnk_none".to_owned(), id: "L1".to_owned(), url: None },
         ),
-        channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() }),
+        channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into() }),
         channel("record_late", Command::RecordLate { call: "reservation".to_owned(), by: Millis::hours(2) }),
-        channel("record_partner_number", Command::RecordPartnerNumber { number: "YB-1".to_owned() }),
+        channel("record_partner_number", Command::RecordPartnerNumber { number: "YB-1".into() }),
     ]
 }

@@ -24,22 +24,22 @@ fn with(mut tale: Tale, then: impl FnOnce(&mut Tale)) -> Tale {
 fn done<T>(_: &mut T) {}
 
 fn sold_out() -> TicketFacts {
-    TicketFacts::Refused { reason: "sold out".to_owned() }
+    TicketFacts::Refused { reason: "sold out".into() }
 }
 fn kept(used: bool) -> TicketFacts {
-    TicketFacts::CancelRefused { reason: "closed".to_owned(), used }
+    TicketFacts::CancelRefused { reason: "closed".into(), used }
 }
 fn reject() -> Command {
-    Command::RejectBooking { reason: "full".to_owned() }
+    Command::RejectBooking { reason: "full".into() }
 }
 /// A person cancels the order, or parts of it.
 pub(super) fn ask_cancellation(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
     let parts = parts.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect();
-    Command::AskCancellation { fee, reason: "storm".to_owned(), parts, notify_text: None }
+    Command::AskCancellation { fee, reason: "storm".into(), parts, notify_text: None }
 }
 /// A person returns money.
 pub(super) fn give_back(amount: Option<i64>) -> Command {
-    Command::ReturnPayments { amount, reason: "goodwill".to_owned() }
+    Command::ReturnPayments { amount, reason: "goodwill".into() }
 }
 /// A person sends a link that is good for a day.
 pub(super) fn send_link(tale: &Tale, amount: Option<i64>) -> Command {
@@ -89,7 +89,7 @@ pub(super) fn decisions() -> Vec<Place> {
         (
             "is to be accepted, tickets unknown",
             with(accepting(), |t| {
-                t.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+                t.facts(TicketFacts::Unknown { why: "timeout".into() });
             }),
         ),
         ("is to be accepted, tickets held", with(accepting(), |t| done(t.facts(issued("T-1"))))),
@@ -107,7 +107,7 @@ pub(super) fn decisions() -> Vec<Place> {
         (
             "the platform has no call to reject",
             with(Tale::paid(MANAGED), |t| {
-                let what = "reject the booking".to_owned();
+                let what = "reject the booking".into();
                 t.ops(&reject()).ended("booking_declined", NotificationOutcome::LeftToPerson { what });
             }),
         ),
@@ -152,7 +152,7 @@ pub(super) fn visits() -> Vec<Place> {
             "confirmed, back-end refused, platform has no call for it",
             with(Tale::paid(INSTANT), |t| {
                 t.facts(sold_out());
-                t.ended("cancel_quote", NotificationOutcome::LeftToPerson { what: "cancel the booking".to_owned() });
+                t.ended("cancel_quote", NotificationOutcome::LeftToPerson { what: "cancel the booking".into() });
             }),
         ),
         (
@@ -352,7 +352,7 @@ pub(super) fn packages() -> Vec<Place> {
         (
             "completed and handed over",
             with(completed(), |t| {
-                t.took("hand_over").tell(&platform(), &Command::RecordPartnerNumber { number: "YB-1".to_owned() });
+                t.took("hand_over").tell(&platform(), &Command::RecordPartnerNumber { number: "YB-1".into() });
             }),
         ),
         (

@@ -253,10 +253,10 @@ fn receive(search: &Search, world: &mut World, index: usize, news: News) {
 }
 
 fn refused() -> TicketFacts {
-    TicketFacts::Refused { reason: "sold out".to_owned() }
+    TicketFacts::Refused { reason: "sold out".into() }
 }
 fn cancel_refused(used: bool) -> TicketFacts {
-    TicketFacts::CancelRefused { reason: "closed".to_owned(), used }
+    TicketFacts::CancelRefused { reason: "closed".into(), used }
 }
 
 fn call_backend(search: &Search, world: &mut World, fate: Fate) {
@@ -271,17 +271,17 @@ fn call_backend(search: &Search, world: &mut World, fate: Fate) {
         Fate::AnswerLost => {
             world.mishaps -= 1;
             execute(&mut world.reservations[index], index, op, Fate::Done);
-            TicketFacts::Unknown { why: "no answer".to_owned() }
+            TicketFacts::Unknown { why: "no answer".into() }
         }
         Fate::Delayed => {
             world.mishaps -= 1;
             world.reservations[index].delayed = true;
-            TicketFacts::Unknown { why: "no answer".to_owned() }
+            TicketFacts::Unknown { why: "no answer".into() }
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
             drop_head(world, Lane::Backend);
-            TicketFacts::GivenUp { why: "no answer".to_owned() }
+            TicketFacts::GivenUp { why: "no answer".into() }
         }
     };
     world.tell(search, &gate(), &Command::RecordTicketFacts { booking, facts });
@@ -321,11 +321,11 @@ fn call_channel(search: &Search, world: &mut World, fate: Fate) {
         }
         Fate::Refused => {
             world.mishaps -= 1;
-            NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
+            NotificationOutcome::Refused { code: "7".into(), why: "no".into() }
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
-            NotificationOutcome::GivenUp { why: "no answer".to_owned() }
+            NotificationOutcome::GivenUp { why: "no answer".into() }
         }
         Fate::Done | Fate::Working | Fate::Delayed => {
             world.channel_hears(&notification);
@@ -384,17 +384,17 @@ fn people_act(search: &Search, world: &mut World, action: Action) {
     let last = world.reservations.len().wrapping_sub(1);
     let command = match (&action, case) {
         (Action::Confirm, _) => Command::ConfirmBooking,
-        (Action::RejectBooking, _) => Command::RejectBooking { reason: "full".to_owned() },
+        (Action::RejectBooking, _) => Command::RejectBooking { reason: "full".into() },
         (Action::Approve { without_backend }, Some(case)) => {
             let too_early = search.fault == Fault::ApprovedTooEarly;
             let without_backend = *without_backend || too_early;
             Command::ApproveRefund { case, fee: None, without_backend, reason: None }
         }
-        (Action::RejectRefund, Some(case)) => Command::RejectRefund { case, reason: "no".to_owned() },
+        (Action::RejectRefund, Some(case)) => Command::RejectRefund { case, reason: "no".into() },
         (Action::SupplyTickets, _) => Command::SupplyTickets { tickets: ticket(&format!("H-{last}")) },
         (Action::Redeem, _) => redeem(world.reservations[last].booking.clone(), now, RedeemedBy::Person),
         (Action::NoShow, _) => Command::MarkNoShow { at: now },
-        (Action::CancelOrder, _) => Command::CancelOrder { reason: "storm".to_owned() },
+        (Action::CancelOrder, _) => Command::CancelOrder { reason: "storm".into() },
         _ => return,
     };
     if !world.tell(search, &ops(), &command) {

@@ -248,7 +248,7 @@ fn guest_acts(world: &mut World, guest: Guest) {
 }
 
 fn person_acts(search: &Search, world: &mut World, act: Act) {
-    let reason = || "storm".to_owned();
+    let reason = || "storm".into();
     let now = world.now();
     let case = world.order.refund_case.as_ref().map(|case| case.id.clone());
     let booking = world.order.booking.as_ref().map(|b| b.id.clone());
@@ -294,12 +294,12 @@ fn call_backend(search: &Search, world: &mut World, fate: Fate) {
         Fate::AnswerLost => {
             world.mishaps -= 1;
             execute(&mut world.held, op, Fate::Done);
-            TicketFacts::Unknown { why: "no answer".to_owned() }
+            TicketFacts::Unknown { why: "no answer".into() }
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
             world.rows.remove(index);
-            TicketFacts::GivenUp { why: "no answer".to_owned() }
+            TicketFacts::GivenUp { why: "no answer".into() }
         }
     };
     world.tell(search, &gate(), &Command::RecordTicketFacts { booking, facts });
@@ -311,15 +311,15 @@ fn execute(held: &mut Held, op: TicketOp, fate: Fate) -> TicketFacts {
         (TicketOp::Issue, Held::Nothing, Fate::Refused) => *held = Held::Refused,
         (TicketOp::Issue, Held::Nothing, _) => *held = Held::Live,
         (TicketOp::Cancel, Held::Live, Fate::Refused) => {
-            return TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false };
+            return TicketFacts::CancelRefused { reason: "closed".into(), used: false };
         }
         (TicketOp::Cancel, Held::Live, _) => *held = Held::Void,
         _ => {}
     }
     match (op, *held) {
         (_, Held::Nothing | Held::Void) | (TicketOp::Cancel, Held::Refused) => TicketFacts::Cancelled,
-        (_, Held::Refused) => TicketFacts::Refused { reason: "sold out".to_owned() },
-        (TicketOp::Cancel, Held::Used) => TicketFacts::CancelRefused { reason: "used".to_owned(), used: true },
+        (_, Held::Refused) => TicketFacts::Refused { reason: "sold out".into() },
+        (TicketOp::Cancel, Held::Used) => TicketFacts::CancelRefused { reason: "used".into(), used: true },
         (_, Held::Live | Held::Used) => issued("B-1"),
     }
 }
@@ -367,11 +367,11 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
         }
         Fate::Refused => {
             world.mishaps -= 1;
-            return end(world, NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() });
+            return end(world, NotificationOutcome::Refused { code: "7".into(), why: "no".into() });
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
-            return end(world, NotificationOutcome::GivenUp { why: "no answer".to_owned() });
+            return end(world, NotificationOutcome::GivenUp { why: "no answer".into() });
         }
     }
     if row.doubtful && !matches!(notification, Notification::CancelQuote) && verify_first(search, world, &notification)
@@ -398,11 +398,11 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
             let is_news = world.there.answer().is_news_to(world.order.channel_state.as_deref());
             world.answered(search);
             let refused =
-                NotificationOutcome::Refused { code: "revision_conflict".to_owned(), why: "it has changed".to_owned() };
+                NotificationOutcome::Refused { code: "revision_conflict".into(), why: "it has changed".into() };
             end(world, if is_news { NotificationOutcome::Overtaken } else { refused });
         }
-        Heard::Refused => end(world, NotificationOutcome::Refused { code: "422".to_owned(), why: "no".to_owned() }),
-        Heard::Unsupported => end(world, NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        Heard::Refused => end(world, NotificationOutcome::Refused { code: "422".into(), why: "no".into() }),
+        Heard::Unsupported => end(world, NotificationOutcome::LeftToPerson { what: "do it there".into() }),
         Heard::Obsolete => {
             world.rows.remove(index);
         }
