@@ -5,18 +5,19 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::id::ExternalId;
 use crate::message::{Command, RequestBooking, Sale, Snapshot};
 use crate::personal::Person;
 use crate::port::HttpReply;
-use crate::quoted::ForeignCode;
+use crate::quoted::{ForeignCode, Quoted};
 use crate::rejection::Rejection;
 use crate::time::{Date, UnixMillis};
 use crate::variant::Visit;
 
 /// A request as it came in: nothing parsed, nothing re-serialised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RawRequest<'a> {
     /// The last part of the path.
     pub endpoint: &'a str,
@@ -30,8 +31,15 @@ pub struct RawRequest<'a> {
     pub body: &'a [u8],
 }
 
+impl fmt::Debug for RawRequest<'_> {
+    /// What it says may name guests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawRequest({} {}, {} bytes)", self.method, Quoted::code(self.endpoint), self.body.len())
+    }
+}
+
 /// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Pushes::sign_again`]).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Replayed {
     /// The last part of the path.
     pub endpoint: String,
@@ -41,6 +49,13 @@ pub struct Replayed {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Replayed {
+    /// What it says may name guests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Replayed({}, {} bytes)", Quoted::code(&self.endpoint), self.body.len())
+    }
 }
 
 /// Proof that [`Channel::verify`](super::Channel::verify) or [`Pushes::verify`](super::Pushes::verify) ran: nothing can be decoded

@@ -34,7 +34,7 @@ pub use reply::HttpReply;
 use crate::time::UnixMillis;
 
 /// What comes from outside: the same values give the same bytes every time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context<'a> {
     /// The present.
     pub now: UnixMillis,
@@ -48,6 +48,13 @@ pub struct Context<'a> {
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    /// The token is a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Context({}, attempt {}, at {})", self.delivery_id, self.attempt, self.now.0)
+    }
 }
 
 impl Context<'_> {

@@ -5,8 +5,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
+use std::fmt;
 
-use crate::quoted::{ForeignCode, FreeText};
+use crate::quoted::{ForeignCode, FreeText, Quoted};
 use crate::time::Millis;
 
 /// Why a call cannot be written.
@@ -30,7 +31,7 @@ pub enum EncodeError {
 }
 
 /// A call to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Call {
     /// The method.
     pub method: Method,
@@ -58,8 +59,15 @@ impl Call {
     }
 }
 
+impl fmt::Debug for Call {
+    /// What it says names guests, and its headers prove that it is ours.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {}, {} bytes)", self.method, Quoted::code(&self.url), self.body.len())
+    }
+}
+
 /// The answer to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status.
     pub status: StatusCode,
@@ -67,6 +75,13 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body, up to the response cap.
     pub body: Bytes,
+}
+
+impl fmt::Debug for HttpResponse {
+    /// What it says may name guests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpResponse({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
 }
 
 /// How far a partner's yes goes.
@@ -150,8 +165,8 @@ pub struct Token {
     pub lives_for: Millis,
 }
 
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({} ms)", self.lives_for.0)
     }
 }
