@@ -2,7 +2,6 @@
 
 //! Free text in custody: what outsiders and colleagues write, in a type that cannot be shown unmasked.
 
-use std::cell::Cell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,24 +9,9 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Guests, Quoted, is_amount};
+use super::as_written::is_as_written;
+use super::guests::{Guests, Quoted, is_amount};
 use crate::personal::is_in_clear;
-
-thread_local! {
-    static AS_WRITTEN: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `write` with free text serialised as it was written. Only for [`Guests::show`], which masks all of it at once.
-pub(super) fn as_written<T>(write: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            AS_WRITTEN.set(self.0);
-        }
-    }
-    let _restore = Restore(AS_WRITTEN.replace(true));
-    write()
-}
 
 /// What a text is, and so how it is masked.
 pub trait Kind: Clone + Default {
@@ -233,7 +217,7 @@ impl<K: Kind> Ord for Foreign<K> {
 }
 impl<K: Kind> Serialize for Foreign<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match is_in_clear() || AS_WRITTEN.get() {
+        match is_in_clear() || is_as_written() {
             true => serializer.serialize_str(self.reveal()),
             false => self.quoted().serialize(serializer),
         }

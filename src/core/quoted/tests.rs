@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use super::guests::CHARS_MAX;
 use super::*;
 use crate::message::{Command, NewTicket, TicketFacts};
-use crate::order::TicketKind;
 use crate::order::channel_state::Stage;
-use crate::personal::{DocumentNumber, PersonName, Phone, in_clear};
+use crate::order::{Order, TicketKind};
+use crate::personal::{Document, DocumentNumber, Person, PersonName, Phone, in_clear};
 use crate::port::CallResult;
 use crate::rules::samples;
 
