@@ -14,7 +14,7 @@ pub enum IssueMode {
     Immediate,
     /// `pending`; tickets by event after this stated time, or only when told to.
     Pending {
-        /// Stated time until the event; `None` waits for [`SimBackend::issue_now`].
+        /// Stated time until the event; `None` waits for `SimBackend::issue_now`.
         issue_after: Option<Duration>,
     },
     /// `refused` with this reason.
@@ -36,7 +36,7 @@ pub enum CancelMode {
     Accept,
     /// `pending`; void by event after this stated time, or only when told to.
     Pending {
-        /// Stated time until the event; `None` waits for [`SimBackend::cancelled`].
+        /// Stated time until the event; `None` waits for `SimBackend::cancelled`.
         cancel_after: Option<Duration>,
     },
     /// `refused` with this reason.
