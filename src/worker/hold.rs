@@ -63,36 +63,34 @@ impl Worker {
         })
     }
 
-    /// Gives back, beside everything else, what was held for a booking that is not confirmed after all. What cannot be given back now runs
-    /// out by itself.
+    /// Gives back, beside everything else, what was held for a booking that is not confirmed after all.
     pub fn release(&self, order: Order, booking: Booking) {
         let worker = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = worker.give_back(&order, &booking).await {
-                crate::worker::log_trouble(
-                    "a place that was held could not be given back; it runs out by itself",
-                    &error,
-                );
-            }
-        });
+        tokio::spawn(async move { worker.give_back_or_log(&order, &booking).await });
     }
 
-    /// Gives back what resellers have let go; how much that was.
-    ///
-    /// # Errors
-    /// Store errors; what was not given back runs out by itself.
-    pub(super) async fn give_back_let_go(&self) -> Result<usize, EngineError> {
-        let mut given = 0;
-        for order in self.engine.let_go().take() {
-            let Some(booking) = &order.booking else { continue };
-            let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { continue };
-            let Some(backend) = self.engine.running().registry.backend(backend) else { continue };
-            if backend.backend.holds().and_then(|holds| holds.hold(&order, booking)).is_some() {
-                self.give_back(&order, booking).await?;
-                given += 1;
-            }
+    /// What resellers have let go and a back-end may keep, each with its booking.
+    pub(super) fn let_go(&self) -> Vec<(Order, Booking)> {
+        let running = self.engine.running();
+        let held = |order: &Order| {
+            let booking = order.booking.as_ref()?;
+            let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return None };
+            running.registry.backend(backend)?.backend.holds()?.hold(order, booking)?;
+            Some(booking.clone())
+        };
+        self.engine
+            .let_go()
+            .take()
+            .into_iter()
+            .filter_map(|order| held(&order).map(|booking| (order, booking)))
+            .collect()
+    }
+
+    /// Gives a place back. What cannot be given back now runs out by itself, and holds none of the others up.
+    pub(super) async fn give_back_or_log(&self, order: &Order, booking: &Booking) {
+        if let Err(error) = self.give_back(order, booking).await {
+            crate::worker::log_trouble("a place that was held could not be given back; it runs out by itself", &error);
         }
-        Ok(given)
     }
 
     async fn give_back(&self, order: &Order, booking: &Booking) -> Result<(), EngineError> {

@@ -255,15 +255,15 @@ impl Worker {
         }
     }
 
-    /// Gives back what resellers let go, as soon as they do.
+    /// Gives back what resellers let go, as soon as they do, each beside the others: a back-end that says nothing holds up no other.
     async fn give_back_for_ever(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = self.engine.let_go().told() => {}
                 () = stop.cancelled() => {}
             }
-            if let Err(error) = self.give_back_let_go().await {
-                log_trouble("a place that was held could not be given back; it runs out by itself", &error);
+            for (order, booking) in self.let_go() {
+                self.release(order, booking);
             }
         }
     }
@@ -302,7 +302,9 @@ impl Worker {
         self.find_strays().await?;
         loop {
             let deadlines = self.pass_due_deadlines().await?;
-            self.give_back_let_go().await?;
+            for (order, booking) in self.let_go() {
+                self.give_back_or_log(&order, &booking).await;
+            }
             let jobs = self.claim(CLAIM_MAX).await?;
             if jobs.is_empty() && deadlines == 0 {
                 return Ok(done);
