@@ -102,8 +102,9 @@ pub struct JobCount {
     pub oldest: UnixMillis,
 }
 
-pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
-    lease_token, attempts, read_back, last_error, traceparent, failed_last, wire_key, created_ms, done_ms";
+/// All columns, as a row is kept in memory.
+pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, lease_until_ms, attempts, \
+    read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms, lease_token, last_error, done_ms, wire_key";
 
 impl Tx {
     /// Adds a delivery. Earlier ones of the order that it has to wait for are due at once when it is: most of them are no longer
@@ -163,7 +164,7 @@ impl Tx {
     async fn read_pending(&self, order: &OrderId) -> Result<(), StoreError> {
         self.hold_owner(order).await?;
         let condition = format!(" AND state = 'pending' ORDER BY id{}", self.dialect().for_update());
-        self.read_group_for_orders(&JOB, order, KEPT_COLUMNS, &condition, row_as_read).await
+        self.read_group_for_orders(&JOB, order, COLUMNS, &condition, row_as_read).await
     }
 
     /// Deliveries are locked only by who holds their order: two transactions that want several of them would otherwise come to wait for
@@ -288,7 +289,7 @@ impl Tx {
         if !self.hold_owner_of(id).await? {
             return Ok(None);
         }
-        let sql = format!("SELECT {KEPT_COLUMNS} FROM job WHERE id = ?{}", self.for_update());
+        let sql = format!("SELECT {COLUMNS} FROM job WHERE id = ?{}", self.for_update());
         self.rows_stored(&sql, values![id]).await?.first().map(row_as_read).transpose()
     }
 
@@ -516,11 +517,7 @@ async fn job(query: &impl Query, id: &str) -> Result<Option<Job>, StoreError> {
     row.map(|row| read(query.sealer(), &row)).transpose()
 }
 
-/// All columns, as they are kept in memory.
-const KEPT_COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, lease_until_ms, attempts, \
-    read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms, lease_token, last_error, done_ms, wire_key";
-
-/// A row of [`KEPT_COLUMNS`].
+/// A row of [`COLUMNS`].
 fn row_as_read(row: &QueryResult) -> Result<Row, StoreError> {
     Ok(values![
         get::<String>(row, "id")?,
@@ -586,7 +583,7 @@ pub(crate) fn read_effect(sealer: &Sealer, id: &str, kept: &str) -> Result<Effec
     }
 }
 
-/// The delivery of a row that is kept back, as it is written.
+/// The delivery of a row as it is kept in memory.
 pub(crate) fn job_of(sealer: &Sealer, row: &Row) -> Result<Job, StoreError> {
     let text = |column: &str| text_of(row, JOB.at(column));
     let perhaps = |column: &str| text(column).ok();
@@ -617,25 +614,5 @@ pub(crate) fn job_of(sealer: &Sealer, row: &Row) -> Result<Job, StoreError> {
 
 /// Reads a delivery from [`COLUMNS`].
 pub(crate) fn read(sealer: &Sealer, row: &QueryResult) -> Result<Job, StoreError> {
-    let id: String = get(row, "id")?;
-    Ok(Job {
-        order: OrderId(get(row, "order_id")?),
-        destination: get(row, "destination")?,
-        call: get(row, "call_name")?,
-        effect: read_effect(sealer, &id, &get::<String>(row, "effect")?)?,
-        id,
-        state: get_word(row, "state")?,
-        seq: get_count(row, "seq")?,
-        due_at: UnixMillis(get(row, "due_ms")?),
-        lease_until: UnixMillis(get(row, "lease_until_ms")?),
-        attempts: get_count(row, "attempts")?,
-        read_back: get_flag(row, "read_back")?,
-        failed_last: get::<Option<i16>>(row, "failed_last")? == Some(1),
-        wire_key: get(row, "wire_key")?,
-        last_error: get(row, "last_error")?,
-        traceparent: get(row, "traceparent")?,
-        created_at: UnixMillis(get(row, "created_ms")?),
-        done_at: get::<Option<i64>>(row, "done_ms")?.map(UnixMillis),
-        token: get(row, "lease_token")?,
-    })
+    job_of(sealer, &row_as_read(row)?)
 }
