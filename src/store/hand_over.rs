@@ -26,7 +26,9 @@ impl Store {
 impl Tx {
     /// Leases what is ready and finds a place, before everything is written. What finds none is noted as left to be done.
     pub(crate) fn hand_over(&self) -> Result<(), StoreError> {
-        let Some(desk) = self.state().desk.get() else { return Ok(()) };
+        let Some(desk) = self.state().desk.get().filter(|_| self.buffer().rows_under(&JOB).next().is_some()) else {
+            return Ok(());
+        };
         let (now, token) = (desk.now(), random_token());
         let mut handed_over = Vec::new();
         let mut left = Ahead::NOTHING;
