@@ -7,6 +7,7 @@ use ticketbridge_core::{Millis, Order};
 
 use crate::engine::Engine;
 use crate::engine::awaited::Awaiting;
+use crate::telemetry::seldom;
 
 /// Time between two looks: what an answer may come later because another instance has done the work.
 const LOOK_EVERY: Millis = Millis(50);
@@ -28,7 +29,9 @@ impl Engine {
             let versions = match self.store.versions_of(&orders).await {
                 Ok(versions) => versions,
                 Err(error) => {
-                    tracing::warn!(%error, "it cannot be seen what another instance has done; whoever waits looks at the end");
+                    if seldom::is_due("elsewhere").is_some() {
+                        tracing::warn!(%error, "it cannot be seen what another instance has done; whoever waits looks at the end");
+                    }
                     continue;
                 }
             };
