@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::difference::{Difference, What};
 use super::expect::Expected;
-use super::partners::without_guests;
+use super::partners::{without_fields, without_guests};
 use crate::recorder::outcome::Outcome;
 
 /// Fields of answers that are another one each time.
@@ -97,7 +97,7 @@ impl Comparison {
             (Ok(mut before), Ok(mut after)) => {
                 [&mut before, &mut after].into_iter().for_each(|value| {
                     without_guests(value);
-                    without_each_time(value);
+                    without_fields(value, &EACH_TIME);
                 });
                 differing("", &before, &after, &mut changes);
             }
@@ -184,17 +184,6 @@ impl Comparison {
             .collect();
         causes.sort_by_key(|cause| (cause.expected, std::cmp::Reverse(cause.differences)));
         Report { equal, expected: wanted, unexplained, causes, messages, calls, left_out }
-    }
-}
-
-fn without_each_time(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|key, _| !EACH_TIME.contains(&key.as_str()));
-            fields.values_mut().for_each(without_each_time);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_each_time),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -24,7 +24,7 @@ use crate::transport::{CallLimits, Transport, TransportError};
 /// Characters of a number or an id that is likely to be another one each time: a nonce, a time, a digest.
 const VOLATILE_CHARS: usize = 10;
 
-/// Fields that hold what a person has written.
+/// Fields that hold what a person has written: it may name a guest, and then it has a stand-in in the recording and was masked in the call.
 const WORDS: [&str; 6] = ["reason", "reason_text", "note", "memo", "remark", "message"];
 /// Calls that took longer are answered at once: their leases would run out.
 const WAIT_MAX: Millis = Millis::seconds(12);
@@ -225,7 +225,7 @@ fn keys(method: &str, url: &str, body: &str) -> (String, String) {
     let body = match serde_json::from_str::<Value>(body) {
         Ok(mut value) => {
             without_guests(&mut value);
-            without_words(&mut value);
+            without_fields(&mut value, &WORDS);
             value.to_string()
         }
         Err(_) => body.to_owned(),
@@ -257,14 +257,14 @@ pub(super) fn without_guests(value: &mut Value) {
     }
 }
 
-/// Takes out what people have written: it may name a guest, and then it has a stand-in here and was masked there.
-fn without_words(value: &mut Value) {
+/// Takes these fields out, wherever they stand.
+pub(super) fn without_fields(value: &mut Value, names: &[&str]) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|key, _| !WORDS.contains(&key.as_str()));
-            fields.values_mut().for_each(without_words);
+            fields.retain(|key, _| !names.contains(&key.as_str()));
+            fields.values_mut().for_each(|value| without_fields(value, names));
         }
-        Value::Array(items) => items.iter_mut().for_each(without_words),
+        Value::Array(items) => items.iter_mut().for_each(|value| without_fields(value, names)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
