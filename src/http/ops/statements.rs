@@ -96,9 +96,16 @@ fn period_zone(request: &Request, is_about: impl Fn(&ChannelConfig) -> bool) -> 
     }
 }
 
-/// The zone that a settle unit names itself.
-fn unit_zone(request: &Request, settle_id: &str) -> Option<TimeZone> {
-    request.running.config.organisation.settle_unit(settle_id)?.time_zone
+/// The zone of what is settled under an id: the one that its settle unit names, or else that of its channels.
+fn settled_zone(request: &Request, settle_id: &str) -> TimeZone {
+    let unit = request.running.config.organisation.settle_unit(settle_id);
+    let named = unit.and_then(|unit| unit.time_zone);
+    named.unwrap_or_else(|| period_zone(request, |channel| is_settled_under(channel, settle_id)))
+}
+
+/// Whether a channel's orders are settled under this id; its own name is its settle id unless it names another.
+fn is_settled_under(channel: &ChannelConfig, settle_id: &str) -> bool {
+    channel.settle_id.as_deref().unwrap_or(channel.id.as_str()) == settle_id
 }
 
 async fn of_settle_id(request: &Request, settle_id: &str, period: DateRange) -> Result<Statement, Failure> {
@@ -107,14 +114,16 @@ async fn of_settle_id(request: &Request, settle_id: &str, period: DateRange) -> 
     if !(request.reach.has_settle_id(settle_id)) {
         return Err(unknown_settle_id().into());
     }
-    let is_settled = |channel: &ChannelConfig| channel.settle_id.as_deref().unwrap_or(channel.id.as_str()) == settle_id;
-    let zone = unit_zone(request, settle_id).unwrap_or_else(|| period_zone(request, is_settled));
+    let zone = settled_zone(request, settle_id);
     let usual = config.vouchers.values().next().map_or(Currency("CNY".to_owned()), |voucher| voucher.currency.clone());
     let wanted = request.query.text("currency").map(|code| Currency(code.to_ascii_uppercase()));
     let store = request.shared.engine.store();
     let statement = Statement::of_settle_id(store, settle_id, period, zone, wanted, usual).await?;
     // A unit that no channel names yet has an empty statement.
-    if statement.lines.is_empty() && !is_unit && !config.channels.iter().any(is_settled) {
+    if statement.lines.is_empty()
+        && !is_unit
+        && !config.channels.iter().any(|channel| is_settled_under(channel, settle_id))
+    {
         return Err(unknown_settle_id().into());
     }
     Ok(statement)
@@ -137,8 +146,7 @@ pub(crate) async fn close(request: Request) -> Outcome {
     let Some(to) = request.given.text("to").as_deref().and_then(Date::parse) else {
         return Err(refused("to", "`to` is a date YYYY-MM-DD: the last day that is settled").into());
     };
-    let of_unit = |channel: &ChannelConfig| channel.settle_id.as_deref() == Some(settle_id.as_str());
-    let zone = unit_zone(&request, &settle_id).unwrap_or_else(|| period_zone(&request, of_unit));
+    let zone = settled_zone(&request, &settle_id);
     let (until, now) = (zone.end_of(to), request.shared.engine.clock().now());
     if until > now {
         return Err(refused("to", "`to` is a day that is over: what is still to come cannot be settled").into());
