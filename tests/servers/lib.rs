@@ -46,15 +46,18 @@ echo "ready $server"
 cat >/dev/null
 "#;
 
+/// A folder of its own for temporary tables: a server that starts deletes all `#sql*` that it finds there, and other
+/// test programs have servers at work beside this one.
 const MARIADB: &str = r#"
 set -e
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ticketbridge-mariadb.XXXXXX")
 trap 'test -z "$server" || kill -TERM $server || true; wait; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 user=$(id -un)
-mariadb-install-db --no-defaults --datadir="$dir/data" --user="$user" --skip-test-db \
+mkdir "$dir/tmp"
+mariadb-install-db --no-defaults --datadir="$dir/data" --tmpdir="$dir/tmp" --user="$user" --skip-test-db \
     --auth-root-authentication-method=normal >"$dir/log" 2>&1
-"$BIN/mariadbd" --no-defaults --datadir="$dir/data" --user="$user" --port="$PORT" --bind-address=127.0.0.1 \
+"$BIN/mariadbd" --no-defaults --datadir="$dir/data" --tmpdir="$dir/tmp" --user="$user" --port="$PORT" --bind-address=127.0.0.1 \
     --socket="$dir/socket" --pid-file="$dir/pid" --max-connections=300 --skip-log-bin "$@" \
     >>"$dir/log" 2>&1 </dev/null &
 server=$!
