@@ -186,6 +186,8 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         pays_by: None,
         notes: notes(&it, told)?,
     };
+    let is_called_off_in_part = it.status != Status::Canceled && it.lines.iter().any(|line| line.cancelled > 0);
+    let kept_of_parts = is_called_off_in_part.then_some(it.fee);
     Ok(Snapshot {
         cancelled: cancelled(&it, told)?,
         since: since(told)?,
@@ -208,6 +210,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         visit_time: it.use_from.map(|at| zone.clock_of(at)),
         valid_until: last.or(visit_date),
         entries,
+        kept_of_parts,
         return_news: return_news(told)?,
         link: None,
         partner_number: None,
@@ -232,10 +235,7 @@ fn doubts_of(
     if entries.iter().any(|e| e.kind == EntryKind::Refund) && returned != it.refunded {
         doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
     }
-    for payment in &it.payments {
-        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
-        doubts.extend(over_returned(&payment.id, payment.amount, of_it));
-    }
+    doubts.extend(doubts_of_money(it, cancels));
     let used_on = zone.date_of(since(told)?);
     // Of the whole the order itself shows it; that a part was used before its day is told here alone.
     let is_in_part = told.of_use && it.status != Status::Used && it.lines.iter().any(|line| line.used > 0);
@@ -243,6 +243,35 @@ fn doubts_of(
         doubts.push(format!("used in part on {used_on}, before the day of the visit, {day}"));
     }
     Ok(doubts)
+}
+
+/// What in the payments, and in what is kept, does not fit.
+fn doubts_of_money(it: &Reservation, cancels: &[Cancel]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for payment in &it.payments {
+        let of_it = || cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
+        doubts.extend(over_returned(&payment.id, payment.amount, of_it()));
+        let back: i64 = of_it().filter(|cancel| cancel.status != EntryStatus::Failed).map(|cancel| cancel.amount).sum();
+        let left = (payment.amount - back).max(0);
+        // Returns that were told before may be left out; then the platform counts them.
+        if payment.left > left || (payment.left < left && it.refunded <= done_of(cancels)) {
+            let said = payment.left;
+            doubts.push(format!(
+                "of the payment `{}` the platform says that {said} can go back, its movements leave {left}",
+                payment.id
+            ));
+        }
+    }
+    let is_ahead = matches!(it.status, Status::Requested | Status::Confirmed);
+    if is_ahead && it.fee > 0 && it.lines.iter().all(|line| line.cancelled == 0) {
+        doubts.push(format!("the platform keeps a fee of {} for a booking of which nothing was called off", it.fee));
+    }
+    doubts
+}
+
+/// What has gone back, by these movements.
+fn done_of(cancels: &[Cancel]) -> i64 {
+    cancels.iter().filter(|cancel| cancel.status == EntryStatus::Done).map(|cancel| cancel.amount).sum()
 }
 
 /// What people may want to know besides: who did it, and whether against the rules (직권취소).

@@ -153,6 +153,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         departure: Some(it.event.clone()),
         valid_until: it.back.or(Some(it.departure)),
         entries,
+        kept_of_parts: None,
         return_news: Vec::new(),
         partner_number: it.agency_number.map(ForeignNumber::new),
         doubts,

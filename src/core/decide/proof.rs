@@ -62,7 +62,8 @@ impl Snapshot {
                 sentence: format!("the channel's books have the movement `{}` with another amount", told.reference),
             }
         });
-        sums::differs(&order.money, counted(order, self), Unnamed::Sought).or(amount)
+        let sums = counted(order, self);
+        sums::differs(&order.money, sums, Unnamed::Sought).or(amount).or_else(|| sums::beyond(&order.money, sums))
     }
 }
 

@@ -69,6 +69,9 @@ pub struct Snapshot {
     pub cancelled: Option<Cancelled>,
     /// Movements of money by their numbers.
     pub entries: Vec<LedgerEntry>,
+    /// What is kept of what was called off while the rest lives, minor units, where the channel says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_of_parts: Option<i64>,
     /// How far returns have come that are told by their numbers alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub return_news: Vec<ReturnNews>,

@@ -170,6 +170,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         sale,
         cancelled: None,
         entries: Vec::new(),
+        kept_of_parts: None,
         return_news: Vec::new(),
         link: None,
         partner_number: None,

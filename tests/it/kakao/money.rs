@@ -332,3 +332,57 @@ async fn one_payment_told_for_two_reservations_pays_for_the_first_alone() {
     bridge.kakao_is(event("e4", "reservation.confirmed", 2, &first, json!({"by": "AUTO"})), "accepted").await;
     assert_eq!(bridge.booked("R1").await.attention.len(), 0);
 }
+
+#[tokio::test]
+async fn a_return_that_finishes_late_is_one_return_however_it_is_told() {
+    for change in
+        [json!({"cancel_id": "cx_1", "status": "DONE"}), json!({"cancel_id": "cx_1", "status": "CREDITED"}), json!({})]
+    {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let booked = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+        let back = |status| {
+            let both = [("pay_1", "cx_1", 90_000, status), ("pay_2", "cx_2", 3_000, "DONE")];
+            cancelled("R1", "pd_plain", "BY_BOOKER", 0, &both)
+        };
+        bridge.kakao_is(event("e2", "reservation.canceled", 2, &back("PENDING"), json!({})), "accepted").await;
+        assert_eq!(bridge.booked("R1").await.payment(), PaymentState::RefundPending);
+        bridge.kakao_is(event("e3", "payment.refund_updated", 3, &back("DONE"), change.clone()), "accepted").await;
+        let order = bridge.booked("R1").await;
+        assert_eq!((order.payment(), order.money.refunded()), (PaymentState::Refunded, 93_000), "{change}");
+        assert!(order.attention.is_empty(), "{change}: {:?}", order.attention);
+    }
+}
+
+/// Money that does not add up is shown: counted and not named, named twice, kept of what lives, or left of what is whole (korea.md 7.4, 7.5).
+#[tokio::test]
+async fn money_that_does_not_add_up_is_shown() {
+    use AttentionKind::{BooksDiffer, Contradiction};
+    let twice = |it: &mut serde_json::Value| {
+        it["payments"][0]["amount_krw"] = json!(46_500);
+        it["payments"][0]["cancelable_krw"] = json!(46_500);
+        it["payments"][1] = it["payments"][0].clone();
+    };
+    let wrong: [(&str, AttentionKind, &dyn Fn(&mut serde_json::Value)); 4] = [
+        ("counted as returned, by no movement", BooksDiffer, &|it| it["amounts"]["refunded_krw"] = json!(5_000)),
+        ("one payment named twice", BooksDiffer, &twice),
+        ("a fee of what lives", Contradiction, &|it| it["amounts"]["fee_krw"] = json!(5_000)),
+        ("little left of a whole payment", Contradiction, &|it| it["payments"][0]["cancelable_krw"] = json!(1)),
+    ];
+    for (name, kind, change) in wrong {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let mut it = reservation("R1", "pd_plain", "CONFIRMED");
+        change(&mut it);
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        let order = bridge.booked("R1").await;
+        assert!(order.needs(kind), "{name}: {:?}", order.attention);
+        let right = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e2", "payment.refund_updated", 2, &right, json!({})), "accepted").await;
+        let is_one_still = name == "one payment named twice";
+        assert_eq!(
+            bridge.booked("R1").await.attention.is_empty(),
+            !is_one_still,
+            "{name}: a newer one that fits settles it"
+        );
+    }
+}

@@ -105,6 +105,17 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
     }
 }
 
+/// What is kept of a part that was called off, while the rest of the order lives: once all of it is off, the whole is settled.
+pub(super) fn keep_of_parts(draft: &mut Draft, kept: Option<i64>) {
+    let order = draft.order();
+    let Some(kept) = kept.filter(|_| order.state != OrderState::Cancelled) else { return };
+    let money = &order.money;
+    let fee = kept.min(money.left()).max(0);
+    if money.mode == PaymentMode::Ledger && fee != money.fee() {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, draft.now()) });
+    }
+}
+
 /// Money that nobody expected: for an order that was cancelled, through a link that was taken back, or more than is due. It is
 /// recorded, shown, and sent back; by itself only where the channel's own count agrees that it is held and not due.
 pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot, sums: Option<Sums>) {

@@ -128,11 +128,33 @@ pub(in crate::decide) fn differs(money: &Money, sums: Sums, unnamed: Unnamed) ->
     None
 }
 
-/// After an event: money that the channel no longer counts, or that cannot be, is shown; a newer one that agrees settles it.
-pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
+/// Money that the channel counts, and names no movement of: it moves nothing here, and a person asks what it is. What is on its way back may
+/// have arrived.
+pub(in crate::decide) fn beyond(money: &Money, sums: Sums) -> Option<Disagreement> {
+    if money.mode != PaymentMode::Ledger {
+        return None;
+    }
+    let found = |field: &'static str, ours: i64, theirs: i64, what: &str, named: &str| {
+        let sentence = format!("by the channel's books {theirs} {what}, and {named} come to {ours}; settle it there");
+        Some(Disagreement { field, ours: ours.to_string(), theirs: theirs.to_string(), sentence })
+    };
+    let (received, back) = (money.received(), money.refunded().saturating_add(money.refund_pending()));
+    if sums.received > received {
+        return found("received", received, sums.received, "came in", "the payments that it names");
+    }
+    if sums.returned > back {
+        return found("refunded", back, sums.returned, "went back", "the returns that it names");
+    }
+    None
+}
+
+/// After an event: money that the channel no longer counts, that it names no movement of, or that cannot be, is shown; a newer one that
+/// agrees settles it. What contradicts itself in one message, or an earlier one, is shown as that.
+pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot, is_news: bool, is_shown: bool) {
     let order = draft.order();
     let Some(sums) = holds(&order, snapshot, is_news) else { return };
-    match differs(&order.money, sums, Unnamed::Left) {
+    let more = || beyond(&order.money, sums).filter(|_| !is_shown);
+    match differs(&order.money, sums, Unnamed::Left).or_else(more) {
         Some(found) => draft.flag(AttentionKind::BooksDiffer, found.sentence),
         None if is_news => draft.settle_flag(AttentionKind::BooksDiffer),
         None => {}
@@ -146,11 +168,14 @@ pub(in crate::decide) fn counted(order: &Order, snapshot: &Snapshot) -> Sums {
     Sums { returned: sums.returned.max(told.returned), ..sums }
 }
 
-/// Returns that we know, as the channel tells of them by their numbers alone.
+/// Returns that we know, as the channel tells of them by their numbers alone. One that it lists as well is told there, and is one return.
 pub(super) fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
+    let is_listed = |reference: &str| {
+        snapshot.entries.iter().any(|told| told.kind == EntryKind::Refund && told.reference == reference)
+    };
     let known = |reference: &str| {
         order.money.ledger.iter().find(|e| e.kind == EntryKind::Refund && e.reference == reference).cloned()
     };
-    let news = snapshot.return_news.iter();
+    let news = snapshot.return_news.iter().filter(|news| !is_listed(&news.reference));
     news.filter_map(|news| Some(LedgerEntry { status: news.status, ..known(&news.reference)? })).collect()
 }

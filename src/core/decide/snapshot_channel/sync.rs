@@ -57,7 +57,7 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     if snapshot.is_current(known) {
         proof::compare(draft, snapshot);
     } else {
-        sums::compare(draft, snapshot, is_news);
+        sums::compare(draft, snapshot, is_news, contradicted || !snapshot.doubts.is_empty());
     }
     terms::flag_lag(draft, &before, snapshot);
 }
@@ -85,6 +85,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     over_early(draft, before, snapshot);
     end_proposal(draft);
     payments::settle_up(draft, snapshot.cancelled.as_ref());
+    payments::keep_of_parts(draft, snapshot.kept_of_parts);
     hand_over(draft, before);
     draft.flag_fact(Fact::Doubts);
 }
