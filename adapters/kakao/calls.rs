@@ -11,6 +11,7 @@ use ticketbridge_core::order::channel_state::{ChannelState, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
 use ticketbridge_core::quoted::ForeignNumber;
+use ticketbridge_core::rules::cancel_price::quote_fits;
 use ticketbridge_core::rules::for_sale::{CLOSED, SOLD_OUT};
 use ticketbridge_core::time::UnixMillis;
 
@@ -217,11 +218,14 @@ pub(super) fn read_notification(
             Ok(_) => CallResult::Done(Yes::Plain),
             Err(astray) => astray,
         },
-        Notification::CancelQuote => calls::read(response, &keys, |answer| {
-            if quoted(answer).is_some() || quotes_nothing(answer) {
-                return CallResult::Done(Yes::Plain);
-            }
-            CallResult::Unknown { why: "the answer's fee cannot be read".into() }
+        Notification::CancelQuote => calls::read(response, &keys, |answer| match quoted(answer) {
+            Some(quote) if !quote.fits(order) => CallResult::Refused {
+                code: "quote_above_price".into(),
+                why: "its quote is more than the named units cost: it prices the whole order, or another one".into(),
+            },
+            Some(_) => CallResult::Done(Yes::Plain),
+            None if quotes_nothing(answer) => CallResult::Done(Yes::Plain),
+            None => CallResult::Unknown { why: "the answer's fee cannot be read".into() },
         }),
         Notification::BookingConfirmed { .. }
         | Notification::BookingRejected { .. }
@@ -246,12 +250,32 @@ fn quotes_nothing(answer: &Answer) -> bool {
 }
 
 /// The platform's own quote.
-fn quoted(answer: &Answer) -> Option<Command> {
+#[derive(Clone, Copy)]
+struct Quote {
+    fee: i64,
+    refund: Option<i64>,
+}
+
+impl Quote {
+    /// Whether it can be for the units that are to be cancelled.
+    fn fits(self, order: &Order) -> bool {
+        quote_fits(order, self.fee, self.refund)
+    }
+}
+
+impl From<Quote> for Command {
+    fn from(quote: Quote) -> Self {
+        Command::RecordQuote { fee: Some(quote.fee), refund: quote.refund }
+    }
+}
+
+/// What an answer quotes.
+fn quoted(answer: &Answer) -> Option<Quote> {
     let amount = |name: &str| {
         let amount = answer.json().get(name).and_then(Value::as_i64);
         amount.filter(|amount| (0..=AMOUNT_MAX).contains(amount))
     };
-    Some(Command::RecordQuote { fee: Some(amount("fee_krw")?), refund: amount("refund_krw") })
+    Some(Quote { fee: amount("fee_krw")?, refund: amount("refund_krw") })
 }
 
 /// What else an answer says: the whole reservation, the quote, or in a word that it is done.
@@ -276,7 +300,11 @@ pub(super) fn learned(
         Notification::CancelQuote if has_no_quotes(response) => learned.push(no_quote),
         // A quote stands beside the reservation that it is for, or alone.
         Notification::CancelQuote if response.status.is_success() => {
-            learned.extend(quoted(&answer).or_else(|| quotes_nothing(&answer).then_some(no_quote)));
+            let quote = match quoted(&answer) {
+                Some(quote) => quote.fits(order).then(|| quote.into()),
+                None => quotes_nothing(&answer).then_some(no_quote),
+            };
+            learned.extend(quote);
         }
         _ if !has_whole && response.status.is_success() && says_so(notification, order, &answer) => {
             learned.push(Command::RecordAgreement { notification: notification.clone() });

@@ -26,6 +26,36 @@ pub(crate) fn price_of(order: &Order, channel_state: &ChannelState, parts: &[Par
     i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
 }
 
+/// Whether the channel's quote can be for the units that are to be cancelled: what is kept and what goes back of a part are together no more
+/// than the part costs, with no discount taken off. A channel that prices the whole order when it is asked about a part would give all of it
+/// back for one unit. Of all that is left, no more goes back than can, whatever is quoted.
+pub fn quote_fits(order: &Order, fee: i64, refund: Option<i64>) -> bool {
+    let Some(channel_state) = order.channel_state.as_deref() else { return true };
+    let parts = channel_state.parts_to_cancel();
+    let quoted = fee.saturating_add(refund.unwrap_or(0));
+    parts.is_empty() || are_all_left(order, parts) || i128::from(quoted) <= gross_of(channel_state, parts)
+}
+
+/// Whether nothing of the order stays that was neither used nor cancelled.
+fn are_all_left(order: &Order, parts: &[Part]) -> bool {
+    let Some(channel_state) = order.channel_state.as_deref() else { return false };
+    let stays = |line: &Line| {
+        let named: u32 = parts.iter().filter(|part| part.detail == line.detail).map(|part| part.units).sum();
+        line.quantity.saturating_sub(line.cancelled + line.used) > named
+    };
+    !order.as_used(channel_state).standing.lines.iter().any(stays)
+}
+
+/// What units cost before any discount.
+fn gross_of(channel_state: &ChannelState, parts: &[Part]) -> i128 {
+    let lines = &channel_state.standing.lines;
+    let price = |part: &Part| {
+        let line = lines.iter().find(|line| line.detail == part.detail)?;
+        Some(i128::from(line.amount) * i128::from(part.units) / i128::from(line.quantity.max(1)))
+    };
+    parts.iter().filter_map(price).sum()
+}
+
 /// What we would quote ourselves, where the channel quotes nothing: its policy's fee for the units that are to be cancelled.
 pub(crate) fn own_quote(order: &Order, channel_state: &ChannelState, parts: &[Part], now: UnixMillis) -> Option<i64> {
     let policy = channel_state.standing.policy.as_ref()?;

@@ -8,7 +8,7 @@
 
 pub mod booking;
 pub mod cancel_policy;
-pub(crate) mod cancel_price;
+pub mod cancel_price;
 pub mod capacity;
 pub mod credit;
 pub mod dates;

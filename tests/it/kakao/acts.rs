@@ -540,3 +540,37 @@ async fn a_cancellation_that_the_platform_refuses_leaves_nothing_to_tell_the_gue
     let order = bridge.booked("R1").await;
     assert!(order.needs(AttentionKind::NotificationRefused) && !order.needs(AttentionKind::ManualTask));
 }
+
+#[tokio::test]
+async fn a_quote_for_a_part_that_names_more_than_the_part_costs_is_no_quote() {
+    let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
+    booked(&bridge, "pd_plain").await;
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
+    let one = json!({"reason": "one fell ill", "lines": [{"detail_no": "D1", "quantity": 1}]});
+    act(&bridge, "cancel", &one).await;
+    let sent = bridge.partners.sent("R1/cancel");
+    assert!(sent.iter().all(|call| call.method != "POST"), "nothing is called off for the price of the whole");
+    assert!(is_flagged(&bridge).await, "a person looks");
+    assert!(bridge.booked("R1").await.channel_state.unwrap().proposal.is_none(), "and may ask for it again");
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 36_061})));
+    act(&bridge, "cancel", &one).await;
+    let call = bridge.partners.sent("R1/cancel").into_iter().find(|call| call.method == "POST").expect("a call");
+    assert_eq!(call.body["refund_krw"], 36_061);
+}
+
+#[tokio::test]
+async fn units_that_are_no_longer_told_of_leave_tickets_behind() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_auto").await;
+    let mut fewer = may_be_parted(reservation("R1", "pd_auto", "CONFIRMED"));
+    fewer["lines"].as_array_mut().expect("lines").pop();
+    fewer["amounts"] = json!({"gross_krw": 76_000, "discount_krw": 0, "net_krw": 76_000, "onsite_krw": 0, "paid_krw": 76_000,
+        "refunded_krw": 0, "fee_krw": 0});
+    fewer["payments"].as_array_mut().expect("payments").pop();
+    fewer["payments"][0]["amount_krw"] = json!(76_000);
+    fewer["payments"][0]["cancelable_krw"] = json!(76_000);
+    bridge.kakao_is(event("e2", "reservation.confirmed", 2, &fewer, json!({"by": "AUTO"})), "accepted").await;
+    let order = bridge.booked("R1").await;
+    let flag = order.attention.iter().find(|flag| flag.kind == AttentionKind::LiveTicketBehindRefund);
+    assert!(flag.is_some_and(|flag| flag.sentence.contains("2 units")), "{:?}", order.attention);
+}
