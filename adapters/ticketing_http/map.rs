@@ -312,7 +312,6 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
         "reservation.refused" => BackendNews::Facts(TicketFacts::Refused { reason: why()? }),
         "reservation.cancelled" => BackendNews::Facts(TicketFacts::Cancelled),
         "reservation.cancel_refused" => BackendNews::Facts(cancel_refused(why()?)),
-        // Redemption is of the whole order: which of its codes, and how many so far, changes nothing.
         "ticket.redeemed" => BackendNews::Redeemed { at: occurred_at(&event)? },
         _ => BackendNews::Ignored,
     };
@@ -322,24 +321,45 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
         return Err(DecodeError::new("reservation_id", why));
     }
     let what = partner_code(&event.kind);
-    let clues = clues(&event.data);
+    // What is of no concern may look like anything.
+    let clues = if news == BackendNews::Ignored { Clues::default() } else { clues(&event.data)? };
     Ok(BackendEvent { key: key.to_owned(), booking: BookingId::new(event.reservation_id), what, news, clues })
 }
 
-/// What `data` names. Numbers that are written in another form than ours are the back-end's own, and say nothing.
-fn clues(data: &Value) -> Clues {
-    let text = |field: &str| match data.get(field)? {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+/// What `data` names. Numbers that are written in another form than ours are the back-end's own, and say nothing; a field of another type
+/// than it has to be is told to the sender, or a count that cannot be read would pass for a visit of everybody.
+fn clues(data: &Value) -> Result<Clues, DecodeError> {
+    let wrong = |field: &str, expected: &str| {
+        DecodeError::new(format!("data.{field}"), format!("has the wrong type: expected {expected}"))
     };
-    Clues {
-        reservation: text("reservation_id").map(ForeignNumber::new),
-        order: text("order_id").filter(|id| id.starts_with("ord_")).map(ForeignNumber::new),
-        backend_ref: text("backend_ref").map(ForeignNumber::new),
-        code: text("code").map(DocumentNumber::new),
-        entered: text("used").and_then(|used| used.trim().parse().ok()),
+    let text = |field: &str| match data.get(field) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Err(wrong(field, "a string")),
+    };
+    let number = |field: &str| text(field).map(|text| text.filter(|text| !text.trim().is_empty()));
+    let code = text("code")?;
+    if code.as_ref().is_some_and(|code| code.trim().is_empty()) {
+        return Err(DecodeError::new("data.code", "is empty: leave it out where no code was read"));
     }
+    let entered = match data.get("used") {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => {
+            // More than can be counted is more than there are guests.
+            Some(number.as_i64().unwrap_or(i64::MAX))
+        }
+        Some(Value::Number(_) | Value::String(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(wrong("used", "a whole number"));
+        }
+    };
+    Ok(Clues {
+        reservation: number("reservation_id")?.map(ForeignNumber::new),
+        order: number("order_id")?.filter(|id| id.starts_with("ord_")).map(ForeignNumber::new),
+        backend_ref: number("backend_ref")?.map(ForeignNumber::new),
+        code: code.map(DocumentNumber::new),
+        entered,
+    })
 }
 
 fn issued_event(event: &EventIn) -> Result<TicketFacts, DecodeError> {

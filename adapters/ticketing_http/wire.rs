@@ -196,7 +196,14 @@ pub(crate) struct DayIn {
         "properties": { "reason": { "type": ["string", "null"] } },
     } } })),
     when("type", &["ticket.redeemed"], &json!({ "required": ["occurred_at"], "properties": { "occurred_at": { "type": "string" } } })),
-    when("type", KNOWN, &json!({ "required": ["reservation_id"], "properties": { "reservation_id": { "minLength": 1 } } })),
+    when("type", KNOWN, &json!({ "required": ["reservation_id"], "properties": {
+        "reservation_id": { "minLength": 1 },
+        "data": { "properties": {
+            "used": { "type": ["integer", "null"] }, "code": { "type": ["string", "number", "null"], "pattern": "\\S" },
+            "reservation_id": { "type": ["string", "number", "null"] }, "order_id": { "type": ["string", "number", "null"] },
+            "backend_ref": { "type": ["string", "number", "null"] },
+        } },
+    } })),
 ]))]
 pub(crate) struct EventIn {
     /// What happened; types that are unknown here are answered `ignored`.
