@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::money::PaymentState;
-use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState, TicketingState};
 
 use crate::support::TestBridge;
 use crate::support::kakao::{CAN, KAKAO, PRODUCTS, cancelled, channel_file, event, reservation, with_cancels};
@@ -619,6 +619,43 @@ async fn tickets_of_another_reservation_are_nobodys_tickets() {
         let order = bridge.order("V1").await;
         assert_eq!(order["booking"]["ticketing"]["state"], "issued", "{order}");
         assert_eq!(order["attention"], Value::Null, "{order}");
+    }
+}
+
+/// As many tickets as units, a multiple of them, or one for all can be dealt; of any other number nobody knows whose is whose.
+#[tokio::test]
+async fn tickets_that_cannot_be_dealt_to_the_units_are_not_known() {
+    let tickets = |count: usize| (0..count).map(|index| json!({ "code": format!("T-{index}") })).collect::<Vec<_>>();
+    let issued = |count| json!({"state": "issued", "tickets": tickets(count)});
+    for (units, by_event) in [(2, false), (2, true), (3, false), (3, true)] {
+        let bridge = if units == 2 { TestBridge::start().await } else { TestBridge::start_kakao(CAN).await };
+        let first = if by_event { json!({"state": "pending"}) } else { issued(7) };
+        bridge.partners.next("/bridge/reservations", says(200, first));
+        if units == 2 {
+            bridge.sell("V1").await;
+            bridge.book("R1", "V1", "2026-12-01").await;
+        } else {
+            let it = reservation("R1", "pd_auto", "CONFIRMED");
+            bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        }
+        bridge.drain().await;
+        let stored = async || if units == 2 { bridge.stored("V1").await } else { bridge.booked("R1").await };
+        if by_event {
+            let booking = stored().await.booking.expect("a booking").id;
+            let told = json!({"type": "reservation.issued", "reservation_id": booking, "data": issued(7)});
+            bridge.backend_event("gate", "g1", &told).await.expect(200);
+        }
+        let order = stored().await;
+        let case = format!("7 for {units} units, by an event: {by_event}");
+        assert!(order.needs(AttentionKind::AnswerAstray), "{case}: {:?}", order.attention);
+        assert!(order.booking.unwrap().ticketing.tickets.is_empty(), "{case}");
+        for _ in 0..3 {
+            bridge.advance(Millis::minutes(1));
+            bridge.drain().await;
+        }
+        let order = stored().await;
+        assert!(order.attention.is_empty(), "{case}: it is asked again: {:?}", order.attention);
+        assert_eq!(order.booking.unwrap().ticketing.state, TicketingState::Issued, "{case}");
     }
 }
 

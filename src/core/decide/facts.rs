@@ -7,7 +7,7 @@ use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
 use crate::message::{Event, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
-use crate::order::{AttentionKind, Booking, BookingState, TicketingState};
+use crate::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::time::Millis;
@@ -25,7 +25,7 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
     let Some(booking) = order.booking_by_id(id) else {
         return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
     };
-    if let Some(why) = why_not_believed(booking, facts) {
+    if let Some(why) = why_not_believed(&order, booking, facts) {
         not_believed(draft, booking, &why);
         return Ok(());
     }
@@ -59,7 +59,7 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
 }
 
 /// Why an answer cannot be about this reservation: it names what is somebody else's.
-fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<FreeText> {
+fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Option<FreeText> {
     let told = match facts {
         TicketFacts::HeldByAnother { order, what } => {
             return Some(FreeText::our_own(format!("{} is held by order {order}", what.in_words())));
@@ -76,14 +76,28 @@ fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<FreeText> 
     let is_to_be_taken_on = booking.is_active() && booking.ticketing.state.is_awaited();
     if let TicketFacts::Issued { tickets, .. } = facts
         && is_to_be_taken_on
-        && NewTicket::first_twin(tickets).is_some()
     {
-        return Some("it gave one code for several copies".into());
+        if NewTicket::first_twin(tickets).is_some() {
+            return Some("it gave one code for several copies".into());
+        }
+        if !can_be_dealt(order, tickets.len()) {
+            let (tickets, units) = (tickets.len(), crate::words::units(order.quantity));
+            let why = format!("it gave {tickets} tickets for {units}, and nobody knows whose is whose");
+            return Some(FreeText::our_own(why));
+        }
     }
     // A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
     let known = booking.ticketing.backend_ref.as_ref();
     let is_another = told.is_some() && known.is_some() && told != known;
     is_another.then(|| "its number for the reservation is another one".into())
+}
+
+/// Whether so many tickets can be dealt to the units: one or more to each, or one for all.
+fn can_be_dealt(order: &Order, tickets: usize) -> bool {
+    let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
+    // A part may have been called off since they were asked for, or before.
+    tickets == 1
+        || [order.quantity, order.live_units()].iter().any(|units| *units > 0 && tickets.is_multiple_of(*units))
 }
 
 /// Nothing of the answer is taken on or handed out. A person is told, and the back-end is asked again, each time later.
