@@ -194,6 +194,10 @@ fn wanted(inbound: Option<&Inbound>) -> Wanted {
 
 fn refused(endpoint: &str, inbound: Option<&Inbound>, rejection: &Rejection) -> HttpReply {
     let sentence = rejection.sentence.as_ref();
+    if rejection.why == Why::NotTicketed {
+        // Final is only what will not change: how the tickets stand is known soon.
+        return error(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL_SERVER_ERROR", sentence, None);
+    }
     let names_a_visit = matches!(endpoint, route::RESERVE | route::UPDATE);
     let wanted = wanted(inbound);
     let (code, culprit) = match rejection.why {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::decide::fee_of_cancelling;
+use ticketbridge_core::decide::can_be_cancelled;
 use ticketbridge_core::order::{Booking, BookingState, CancelReason, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::port::{CalendarDay, HttpReply, Offer};
@@ -356,7 +356,8 @@ fn cancellation(order: &Order, booking: &Booking) -> Value {
         (received, fee) if fee >= received => "NONE",
         _ => "PARTIAL",
     };
-    let reason = order.refund_case.as_ref().and_then(|case| case.reason.as_ref()).map(FreeText::reveal);
+    let said = booking.hold.as_deref().and_then(|hold| hold.cancel_reason.as_ref());
+    let reason = said.or_else(|| order.refund_case.as_ref().and_then(|case| case.reason.as_ref())).map(FreeText::reveal);
     let at = order.refund_case.as_ref().and_then(|case| case.decided_at).unwrap_or(order.updated_at);
     json!({ "refund": refund, "reason": reason, "utcCancelledAt": utc(at) })
 }
@@ -392,7 +393,7 @@ pub(super) fn booking(settings: &Settings, order: &Order, booking: &Booking, now
         "utcRedeemedAt": redeemed, "utcConfirmedAt": booking.confirmed_at.map(utc),
         "productId": product_of.code.parts().product, "product": product(settings, &[product_of]),
         "optionId": option_id(product_of), "option": option(settings, &[product_of], product_of.code.parts().option.is_none()),
-        "cancellable": is_live && fee_of_cancelling(order, booking, now).is_ok(),
+        "cancellable": is_live && can_be_cancelled(order, booking, now),
         "cancellation": cancellation(order, booking), "freesale": false,
         "availabilityId": date.map(|date| Visit { date, time: product_of.clock() }.to_string()),
         "availability": date.map(|date| slot_of(settings, product_of, date)),

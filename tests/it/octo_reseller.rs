@@ -271,6 +271,38 @@ async fn cancelling_waits_for_the_tickets_to_be_void_and_a_person_decides_what_t
 }
 
 #[tokio::test]
+async fn a_cancellation_while_the_tickets_are_made_is_to_come_again_and_no_refusal() {
+    let bridge = TestBridge::start_with(resold).await;
+    post(&bridge, "bookings", &reservation(UUID, "DAY", 1)).await.expect(200);
+    bridge.partners.next("/bridge/reservations", Outcome::Says(200, json!({ "state": "pending" })));
+    let confirm = bridge.ask(octo(Method::POST, &format!("bookings/{UUID}/confirm")).json(&sold()));
+    let (reply, ()) = tokio::join!(confirm, waits(&bridge));
+    reply.expect(200);
+    let read = get(&bridge, &format!("bookings/{UUID}")).await.json();
+    assert_eq!((&read["status"], &read["cancellable"]), (&json!("CONFIRMED"), &json!(true)));
+    let cancel = format!("bookings/{UUID}/cancel");
+    let waiting = post(&bridge, &cancel, &json!({})).await;
+    assert_eq!(waiting.status, 503, "{}", waiting.text());
+    assert!(waiting.headers.contains_key("retry-after"));
+    for _ in 0..3 {
+        bridge.advance(Millis::minutes(1));
+        bridge.drain().await;
+    }
+    let off = post(&bridge, &cancel, &json!({ "reason": "rain" })).await.expect(200).json();
+    assert_eq!((&off["status"], &off["cancellation"]["reason"]), (&json!("CANCELLED"), &json!("rain")));
+}
+
+/// Whoever waits for tickets is answered when its time is over.
+async fn waits(bridge: &TestBridge) {
+    bridge.drain().await;
+    while bridge.clock.sleepers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    bridge.drain().await;
+    bridge.advance(Millis::seconds(9));
+}
+
+#[tokio::test]
 async fn a_manager_accepts_where_the_product_wants_it_and_every_guest_is_named() {
     let bridge = TestBridge::start_with(resold).await;
     post(&bridge, "bookings", &reservation(UUID, "TOUR", 2)).await.expect(200);

@@ -82,7 +82,7 @@ pub(super) fn wait_for_manager(draft: &mut Draft) {
 /// What is kept for a wish.
 fn kept(wish: &HoldWish, now: UnixMillis) -> Hold {
     let (reference, units) = (wish.reference.clone(), wish.units.clone());
-    Hold { until: now + wish.lasts, open: true, reference, units }
+    Hold { until: now + wish.lasts, open: true, reference, units, cancel_reason: None }
 }
 
 /// The end of a hold is a row, as every deadline.

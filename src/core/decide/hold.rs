@@ -97,7 +97,7 @@ fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&FreeText>) -> Re
         return Ok(());
     }
     let fee = fee_of_cancelling(&order, booking, draft.now())?;
-    if booking.state == BookingState::Requested || booking.ticketing.state == TicketingState::Failed {
+    if booking.state == BookingState::Requested || has_no_ticket(booking) {
         endings::end_all(draft, CancelReason::ByChannel, reason);
         return Ok(());
     }
@@ -112,5 +112,10 @@ fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&FreeText>) -> Re
         fee,
         requested_at: draft.now(),
     };
-    refund::apply(draft, &application)
+    refund::apply_saying(draft, &application, reason)
+}
+
+/// Whether no ticket of it admits, and none will come by itself: nothing is to be made void first.
+fn has_no_ticket(booking: &Booking) -> bool {
+    matches!(booking.ticketing.state, TicketingState::Failed | TicketingState::Cancelled)
 }

@@ -55,25 +55,37 @@ pub fn fee_of_cancelling(order: &Order, booking: &Booking, now: UnixMillis) -> R
     if order.parked_for(booking) {
         return Err(Rejection::new(Why::AlreadyRedeemed, "the guest has entered already"));
     }
-    match booking.ticketing.state {
-        TicketingState::Issued | TicketingState::NotNeeded => {}
-        // There is no ticket, and will be none by itself.
-        TicketingState::Failed => return Ok(0),
-        TicketingState::Queued
-        | TicketingState::Requested
-        | TicketingState::Unknown
-        | TicketingState::Cancelling
-        | TicketingState::Cancelled
-        | TicketingState::CancelRefused => {
-            let sentence = "the ticketing system has not said yet how the tickets stand; come again";
-            return Err(Rejection::new(Why::NotTicketed, sentence));
+    let waits_for_tickets = match booking.ticketing.state {
+        TicketingState::Issued | TicketingState::NotNeeded => false,
+        // There is no ticket that admits, and will be none by itself.
+        TicketingState::Failed | TicketingState::Cancelled => return Ok(0),
+        TicketingState::CancelRefused => {
+            let sentence = "the ticketing system keeps the tickets; the supplier's staff decides";
+            return Err(Rejection::new(Why::NotSupported, sentence));
         }
-    }
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling => {
+            true
+        }
+    };
     let (product, zone) = (&order.rules.booking, order.rules.channel.time_zone);
     if !rules::cancellable_at(product, booking.visit_date, now, zone) {
         return Err(Rejection::new(Why::NotSupported, "the product cannot be cancelled at this time"));
     }
-    rules::refund_fee(product, order.money.due, booking.visit_date, now, zone).ok_or_else(|| {
+    let fee = rules::refund_fee(product, order.money.due, booking.visit_date, now, zone).ok_or_else(|| {
         Rejection::new(Why::NotSupported, "the product has no refund rule for this time: ask the supplier's staff")
-    })
+    })?;
+    if waits_for_tickets {
+        let sentence = "the ticketing system has not said yet how the tickets stand; come again";
+        return Err(Rejection::new(Why::NotTicketed, sentence));
+    }
+    Ok(fee)
+}
+
+/// Whether the reseller may cancel the booking, now or once the ticketing system has said how its tickets stand: that it is to
+/// come again is no refusal.
+pub fn can_be_cancelled(order: &Order, booking: &Booking, now: UnixMillis) -> bool {
+    match fee_of_cancelling(order, booking, now) {
+        Ok(_) => true,
+        Err(rejection) => rejection.why == Why::NotTicketed,
+    }
 }

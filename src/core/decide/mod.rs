@@ -30,7 +30,7 @@ mod terms;
 mod ticketing;
 
 pub use disagreement::Disagreement;
-pub use kept::fee_of_cancelling;
+pub use kept::{can_be_cancelled, fee_of_cancelling};
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;

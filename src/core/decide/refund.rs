@@ -19,6 +19,15 @@ use crate::time::{Moment, UnixMillis};
 
 /// Somebody wants money back. The same request again changes nothing; a new one supersedes one that is still under review.
 pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), Rejection> {
+    apply_saying(draft, application, None)
+}
+
+/// The same, with the reason that was given.
+pub(super) fn apply_saying(
+    draft: &mut Draft,
+    application: &ApplyRefund,
+    reason: Option<&FreeText>,
+) -> Result<(), Rejection> {
     let order = draft.order();
     if order.case_by_ref(&application.channel_ref).is_some() {
         return Ok(());
@@ -35,6 +44,7 @@ pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), 
         source_code: application.source_code,
         channel_fee: application.fee,
         tickets_were_sent: tickets_were_sent(&order),
+        reason: reason.cloned(),
         ..new_case(&order, &application.channel_ref, application.requested_at, draft.moment)
     };
     if let Some(open) = order.case_under_review() {

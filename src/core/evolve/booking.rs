@@ -8,6 +8,7 @@ use crate::order::{
     AttentionKind, Booking, BookingState, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption,
     TicketingState,
 };
+use crate::quoted::FreeText;
 use crate::rules::valid_until;
 use crate::time::UnixMillis;
 use crate::variant::Visit;
@@ -29,6 +30,13 @@ pub(super) fn hold_confirmed(order: &mut Order, reference: Option<&str>) {
             hold.reference = Some(reference.to_owned());
         }
     });
+}
+
+/// The reseller gives up what it has reserved, and says why.
+pub(super) fn cancelled_saying(order: &mut Order, why: Option<&FreeText>) {
+    if let Some(why) = why {
+        with_hold(order, |hold| hold.cancel_reason = Some(why.clone()));
+    }
 }
 
 /// Another visit is kept, under the rules that hold for it.

@@ -14,7 +14,7 @@ mod ticketing;
 mod undelivered;
 
 use crate::message::{Event, EventRecord};
-use crate::order::{BookingState, Handover, Order, OrderState, TicketingState};
+use crate::order::{BookingState, CancelReason, Handover, Order, OrderState, TicketingState};
 use crate::time::UnixMillis;
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
@@ -44,7 +44,11 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
     match event {
         Event::StubFilled { sale } => sale::filled(order, sale),
         Event::BookingOpened => order.state = OrderState::AwaitingBooking,
-        Event::OrderCancelled { reason, .. } => sale::cancelled(order, *reason),
+        Event::OrderCancelled { reason, why } => {
+            sale::cancelled(order, *reason);
+            // What ops say among themselves is not told.
+            booking::cancelled_saying(order, why.as_ref().filter(|_| *reason == CancelReason::ByChannel));
+        }
 
         Event::BookingRequested { booking } => booking::requested(order, booking),
         Event::HoldConfirmed { reference } => booking::hold_confirmed(order, reference.as_deref()),

@@ -3,13 +3,15 @@
 //! Axis 5, the refund cases.
 
 use crate::evolve::attention::clear;
-use crate::evolve::ticketing;
+use crate::evolve::{booking, ticketing};
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Handover, Order, RefundCase, RefundIntent, RefundState};
 use crate::quoted::FreeText;
 use crate::time::UnixMillis;
 
 pub(super) fn applied(order: &mut Order, case: &RefundCase) {
+    // Whoever decides may give a reason of its own; the reseller is told its own again.
+    booking::cancelled_saying(order, case.reason.as_ref());
     if let Some(previous) = order.refund_case.replace(case.clone()) {
         order.past_refund_cases.push(previous);
     }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::quoted::FreeText;
 use crate::time::UnixMillis;
 
 /// A place that a reseller has reserved, and has to confirm.
@@ -18,6 +19,9 @@ pub struct Hold {
     pub reference: Option<String>,
     /// The units, as the reseller names them.
     pub units: Vec<HeldUnit>,
+    /// Why the reseller has cancelled it, in its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<FreeText>,
 }
 
 /// A unit of a reservation, as its reseller names it.

@@ -343,7 +343,7 @@ texts! {
         id, channel_booking_id, state, visit_date, visit_time: read, valid_until, visitors, contact, requested_at, confirmed_at,
         used_at, ticketing, hold,
     }
-    struct Hold { until, open, reference: number, units }
+    struct Hold { until, open, reference: number, units, cancel_reason }
     struct ParkedRedemption { at, booking, told_by: ours }
     struct Ticketing {
         state, backend_ref, tickets, other_tickets, reason, deadline, overdue, asked, manual, handover, request,
