@@ -505,6 +505,7 @@ fn refund_notify(body: &[u8]) -> Result<Inbound, DecodeError> {
         target: ExternalId(order_id.clone()),
         channel_ref: channel_ref.clone(),
         amount: Some(amount_of(wire.refund_amount, "refund_amount")?),
+        announced: None,
         at: seconds(wire.refund_time_unix, "refund_time_unix")?,
         scope: RefundScope::Order,
         scene: wire.refund_scene,
@@ -531,6 +532,13 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
     certificates.dedup();
     // The key of chapter 13: the after-sale number may be absent (H12), and times do not belong to it.
     let after_sale = wire.after_sale_id.0.as_deref().unwrap_or("-");
+    if certificates.is_empty() {
+        // Which copies it is about is required: a message that names none decides nothing about any.
+        let sentence =
+            "info-sync tells a decision about money back and names no certificate; nothing was done: ask the channel";
+        let doubt = Command::RecordDoubt { sentence: sentence.into() };
+        return Ok(act(format!("sync-of-none:{order_id}:{after_sale}"), &order_id, doubt));
+    }
     let named = format!("{order_id}:{after_sale}:{}", certificates.join("+"));
     let audited = notices.iter().filter_map(|n| n.audit_time).chain(wire.audit_time).max().filter(|at| *at > 0);
     // Of each copy, and of all of them together: whichever is said.
@@ -561,12 +569,20 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
         target: ExternalId(order_id.clone()),
         channel_ref: wire.after_sale_id.0.unwrap_or_else(|| key.clone()),
         amount: None,
+        announced: announced(&notices),
         at: audited.map_or(sent_at, UnixMillis::from_seconds),
         scope,
         scene: None,
         expired: false,
     });
     Ok(act(key, &order_id, command))
+}
+
+/// What goes back of all copies together, where each of them says it.
+fn announced(notices: &[wire::NoticeWire]) -> Option<i64> {
+    let of_copies =
+        notices.iter().map(|notice| notice.refund_amount.filter(|amount| (0..=AMOUNT_MAX).contains(amount)));
+    of_copies.sum::<Option<i64>>().filter(|_| !notices.is_empty())
 }
 
 fn pull_calendar(body: &[u8]) -> Result<Inbound, DecodeError> {

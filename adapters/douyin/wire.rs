@@ -295,6 +295,8 @@ pub(super) struct NoticeWire {
     pub(super) audit_time: Option<i64>,
     #[serde(deserialize_with = "number")]
     pub(super) audit_result: Option<i64>,
+    #[serde(deserialize_with = "number")]
+    pub(super) refund_amount: Option<i64>,
 }
 
 /// A number, which may stand there as text. What is neither is there all the same, as [`UNREADABLE`]: a decision must not be lost over it.

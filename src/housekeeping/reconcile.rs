@@ -415,6 +415,7 @@ async fn compare_channel(
             target: order.channel_order_id.clone(),
             channel_ref: "reconciliation".to_owned(),
             amount: Some(refunded),
+            announced: None,
             at: worker.engine.clock().now(),
             scope: RefundScope::Order,
             scene: None,

@@ -84,7 +84,7 @@ async fn a_statement_is_what_the_histories_add_up_to() {
     bridge.refund("V400", "A4", 3, 1).await;
     bridge.refund("V400", "A5", 3, 12_345).await;
     // Douyin settles a sale without an amount first, and names it afterwards.
-    let synced = json!({ "order_id": "V500", "after_sale_id": "A6", "after_sale_type": 1, "notice_list": [] });
+    let synced = json!({ "order_id": "V500", "after_sale_id": "A6", "after_sale_type": 1, "notice_list": [{ "certificate_id": "C5" }] });
     bridge.douyin("info-sync", &synced).await.expect(200);
     bridge.refund("V500", "A7", 1, PRICE - 1_000).await;
     let statement = bridge.statement(days("2026-11-21", "2026-11-21")).await;

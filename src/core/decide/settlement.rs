@@ -92,7 +92,7 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Option<Back> {
     });
     let entry = match named {
         Some(entry) => Some(entry).filter(|entry| !money.knows(entry)),
-        None => Some(money.presumed_back())
+        None => Some(refund.announced.map_or(money.presumed_back(), |said| said.min(money.presumed_back())))
             .filter(|amount| *amount > 0)
             .map(|amount| LedgerEntry::presumed(EntryStatus::Done, amount, refund.at)),
     }?;

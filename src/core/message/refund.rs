@@ -34,8 +34,11 @@ pub struct RecordRefund {
     pub target: ExternalId,
     /// The channel's number for the refund.
     pub channel_ref: String,
-    /// What went back, minor units; `None` when the channel does not say.
+    /// What went back by the movement of this number, minor units; `None` when the channel does not name one.
     pub amount: Option<i64>,
+    /// What is said to go back altogether, minor units, where no movement is named yet: the one that is named later takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<i64>,
     /// When.
     pub at: UnixMillis,
     /// What becomes of order and booking.

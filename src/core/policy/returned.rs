@@ -24,6 +24,7 @@ pub(super) fn return_what_is_held(order: &Order, now: UnixMillis) -> Option<Comm
         target: order.channel_order_id.clone(),
         channel_ref: approved.map_or_else(|| RETURNED.to_owned(), |case| case.channel_ref.clone()),
         amount: Some(returns.max(0)),
+        announced: None,
         at: now,
         scope: RefundScope::Order,
         scene: None,

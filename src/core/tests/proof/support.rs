@@ -223,6 +223,7 @@ pub(crate) fn refund(channel_ref: &str, target: &str, scope: RefundScope, at: Un
         target: target.into(),
         channel_ref: channel_ref.to_owned(),
         amount,
+        announced: None,
         at,
         scope,
         scene: None,
