@@ -128,6 +128,11 @@ pub enum Fact {
         /// How many the tickets are for.
         tickets_for: u32,
     },
+    /// Units are no longer told of, and were not called off, after tickets were asked for.
+    UnitsGone {
+        /// How many the tickets are for.
+        tickets_for: u32,
+    },
     /// The visit was moved after tickets were asked for.
     VisitMoved {
         /// The day that the tickets are for.

@@ -10,7 +10,7 @@ impl Fact {
     /// The flag that tells of it.
     pub fn kind(&self) -> AttentionKind {
         match self {
-            Fact::UnitsCalledOff { .. } => AttentionKind::LiveTicketBehindRefund,
+            Fact::UnitsCalledOff { .. } | Fact::UnitsGone { .. } => AttentionKind::LiveTicketBehindRefund,
             Fact::LinkOver => AttentionKind::PaymentLinkOver,
             Fact::UnitsAdded { .. }
             | Fact::VisitMoved { .. }
@@ -28,6 +28,7 @@ impl Fact {
         match self {
             Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
             Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
+            Fact::UnitsGone { tickets_for } => ticketed(order).is_some() && order.quantity < *tickets_for,
             Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
             Fact::SoldOtherwise { tickets_for } => {
                 ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
@@ -66,6 +67,10 @@ impl Fact {
                     "{added} {plural} added after the tickets were asked for, which are for {tickets_for}: issue the rest by hand"
                 )
             }
+            Fact::UnitsGone { tickets_for } => format!(
+                "the order has {} now, and its tickets are for {tickets_for}: stop the others at the gate, and ask the channel",
+                crate::words::units(order.quantity)
+            ),
             Fact::VisitMoved { .. } => {
                 "the visit was moved after its tickets were made; issue new ones by hand".to_owned()
             }
@@ -105,6 +110,7 @@ impl Fact {
         match self {
             Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } => true,
             Fact::UnitsCalledOff { .. }
+            | Fact::UnitsGone { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
             | Fact::Doubts

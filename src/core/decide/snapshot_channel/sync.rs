@@ -218,6 +218,7 @@ fn units_changed(draft: &mut Draft, before: &Order) {
         moved_to: now.booking.as_ref().and_then(|b| b.visit_date),
         tickets_sold: tickets_sold(before, old),
         units: (before.live_units(), now.live_units()),
+        sold: (before.quantity, now.quantity),
     };
     change.move_stock(draft, &before.rules.booking);
     if now.live_units() > 0 {
@@ -261,6 +262,8 @@ struct Change<'a> {
     tickets_sold: Option<&'a Sold>,
     /// Live units, before and now.
     units: (u32, u32),
+    /// Units that were sold, as it was told before and now.
+    sold: (u32, u32),
 }
 
 impl Change<'_> {
@@ -282,8 +285,8 @@ impl Change<'_> {
             draft.maybe(taken(now));
             return;
         }
-        if self.gone > 0 && now > 0 {
-            draft.maybe(given_back(self.gone));
+        if before > now && now > 0 {
+            draft.maybe(given_back(before - now));
         }
         if self.added() > 0 {
             draft.maybe(taken(self.added()));
@@ -298,6 +301,9 @@ impl Change<'_> {
         }
         if self.added() > 0 {
             draft.flag_fact(Fact::UnitsAdded { tickets_for: before });
+        }
+        if self.sold.1 < self.sold.0 {
+            draft.flag_fact(Fact::UnitsGone { tickets_for: self.sold.0 });
         }
         if self.is_moved() {
             draft.flag_fact(Fact::VisitMoved { from: self.tickets_day });
