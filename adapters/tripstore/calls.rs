@@ -5,10 +5,10 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
+use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
-use ticketbridge_core::order::Order;
 use ticketbridge_core::order::channel_state::{LinkPart, LinkState, PaymentLink};
+use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::time::{TimeZone, UnixMillis};
@@ -18,6 +18,7 @@ use crate::about::{Answer, Key};
 use crate::address::Address;
 use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
 use crate::fat_events::settings::Common;
+use crate::reading::unusable_code;
 
 fn booking(settings: &Common, number: &str) -> Result<Address, EncodeError> {
     Address::at(&settings.api_base).path("/v1/bookings").segment(number)
@@ -190,7 +191,8 @@ fn link_state(response: &HttpResponse, keys: &[Key<'_>]) -> Option<LinkState> {
 fn link_in(answer: &Answer) -> Option<(String, Option<String>)> {
     let text = |name: &str| answer.json().get(name).and_then(Value::as_str).map(str::trim).map(str::to_owned);
     let id = text("link_id").filter(|id| !id.is_empty() && id.chars().count() <= EXTERNAL_ID_CHARS_MAX)?;
-    Some((id, text("url").filter(|url| url.chars().count() <= QR_CHARS_MAX)))
+    // A guest opens it: nothing but a page is given out.
+    Some((id, text("url").filter(|url| unusable_code(TicketKind::Url, url).is_none())))
 }
 
 /// What else an answer says: the whole booking, the link, or in a word that it is done.
