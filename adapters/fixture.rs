@@ -90,6 +90,7 @@ pub(crate) fn order() -> Order {
         refund_case: None,
         past_refund_cases: Vec::new(),
         parked_redemption: None,
+        entered: None,
         attention: Vec::new(),
         undelivered: Vec::new(),
         channel_state: None,

@@ -201,6 +201,7 @@ fn a_used_order_is_not_refunded() {
         booking: None,
         at: later.now,
         by: ticketbridge_core::message::RedeemedBy::Gate,
+        count: None,
     });
     let gate = Actor::new(ActorKind::Backend, "gate");
     let outcome = run(story.order.as_ref(), &redeem, &gate, later, Answering::Nobody).unwrap();

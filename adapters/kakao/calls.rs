@@ -4,7 +4,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::id::{BookingId, ExternalId};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::channel_state::{ChannelState, Part};
@@ -94,11 +94,12 @@ pub(super) fn notify(
         Notification::Redeemed { .. } if is_told_as_no_show(settings, order) => {
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
         }
-        Notification::Redeemed { .. } if unused(order).is_empty() => {
+        Notification::Redeemed { booking, .. } if used_lines(order, booking).is_empty() => {
             return Err(EncodeError::Obsolete("every unit is used there, or cancelled"));
         }
-        Notification::Redeemed { at, .. } => {
-            let mut body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
+        Notification::Redeemed { at, booking } => {
+            let lines = used_lines(order, booking);
+            let mut body = json!({ "lines": lines, "used_at": at.rfc3339(zone), "method": "MANUAL" });
             if let Some(code) = use_code {
                 body["method"] = json!("CODE");
                 body["use_code"] = json!(code);
@@ -181,6 +182,15 @@ fn quote_address(settings: &Common, base: Address, order: &Order) -> Result<Addr
 /// Where the platform keeps no-shows, it has been told; elsewhere the booking counts as used before its money goes back (edge 10).
 fn is_told_as_no_show(settings: &Common, order: &Order) -> bool {
     settings.can("no_show") && order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::NoShow)
+}
+
+/// The units that the platform is told as used, line by line: those of the guests who came before the others, or all that are left.
+fn used_lines(order: &Order, booking: &BookingId) -> Vec<Value> {
+    if !order.is_used_in_part(booking) {
+        return unused(order);
+    }
+    let told = order.used_and_untold();
+    told.iter().map(|line| json!({ "detail_no": line.detail, "quantity": line.units })).collect()
 }
 
 /// The units that were neither used nor cancelled, line by line.

@@ -186,8 +186,8 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         pays_by: None,
         notes: notes(&it, told)?,
     };
-    let is_called_off_in_part = it.status != Status::Canceled && it.lines.iter().any(|line| line.cancelled > 0);
-    let kept_of_parts = is_called_off_in_part.then_some(it.fee);
+    let is_cancelled_in_part = it.status != Status::Canceled && it.lines.iter().any(|line| line.cancelled > 0);
+    let kept_of_parts = is_cancelled_in_part.then_some(it.fee);
     Ok(Snapshot {
         cancelled: cancelled(&it, told)?,
         since: since(told)?,
@@ -264,7 +264,7 @@ fn doubts_of_money(it: &Reservation, cancels: &[Cancel]) -> Vec<String> {
     }
     let is_ahead = matches!(it.status, Status::Requested | Status::Confirmed);
     if is_ahead && it.fee > 0 && it.lines.iter().all(|line| line.cancelled == 0) {
-        doubts.push(format!("the platform keeps a fee of {} for a booking of which nothing was called off", it.fee));
+        doubts.push(format!("the platform keeps a fee of {} for a booking of which nothing was cancelled", it.fee));
     }
     doubts
 }

@@ -357,7 +357,8 @@ fn cancellation(order: &Order, booking: &Booking) -> Value {
         _ => "PARTIAL",
     };
     let said = booking.hold.as_deref().and_then(|hold| hold.cancel_reason.as_ref());
-    let reason = said.or_else(|| order.refund_case.as_ref().and_then(|case| case.reason.as_ref())).map(FreeText::reveal);
+    let reason =
+        said.or_else(|| order.refund_case.as_ref().and_then(|case| case.reason.as_ref())).map(FreeText::reveal);
     let at = order.refund_case.as_ref().and_then(|case| case.decided_at).unwrap_or(order.updated_at);
     json!({ "refund": refund, "reason": reason, "utcCancelledAt": utc(at) })
 }

@@ -253,7 +253,8 @@ fn command_of(event: &BackendEvent) -> Option<Command> {
             Some(Command::RecordTicketFacts { booking: event.booking.clone(), facts: facts.clone() })
         }
         BackendNews::Redeemed { at } => {
-            Some(Command::Redeem(Redeem { booking: Some(event.booking.clone()), at: *at, by: RedeemedBy::Gate }))
+            let (booking, count) = (Some(event.booking.clone()), event.clues.count());
+            Some(Command::Redeem(Redeem { booking, at: *at, by: RedeemedBy::Gate, count }))
         }
         BackendNews::Ignored => None,
     }

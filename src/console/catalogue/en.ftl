@@ -422,6 +422,7 @@ e-tickets_cancelled = Tickets are void
 e-ticket_cancel_refused = The tickets were not voided
 e-redeemed = The guest was there
 e-redemption_parked = A use is kept for later
+e-guests_entered = Some of the guests have entered
 e-no_show_marked = The guest was not there
 e-refund_applied = A refund was asked for
 e-refund_escalated = A person has to decide

@@ -422,6 +422,7 @@ e-tickets_cancelled = 이용권 취소됨
 e-ticket_cancel_refused = 이용권 취소 거부
 e-redeemed = 이용완료
 e-redemption_parked = 이용 처리 보류
+e-guests_entered = 일부 인원 입장
 e-no_show_marked = 노쇼 처리
 e-refund_applied = 환불 요청
 e-refund_escalated = 담당자 심사로 이관

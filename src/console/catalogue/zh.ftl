@@ -422,6 +422,7 @@ e-tickets_cancelled = 凭证已作废
 e-ticket_cancel_refused = 凭证作废被拒
 e-redeemed = 已核销
 e-redemption_parked = 核销暂存
+e-guests_entered = 部分客人已入园
 e-no_show_marked = 标记未到
 e-refund_applied = 申请退款
 e-refund_escalated = 转人工审核

@@ -33,7 +33,7 @@ pub(super) fn end_booking(draft: &mut Draft, booking: &Booking, end: End<'_>) {
         return_date(draft, booking);
     }
     draft.maybe(sale::booking_window(&order.rules));
-    if order.parked_for(booking) {
+    if order.parked_for(booking) || order.entered_for(booking).is_some() {
         let sentence = "the booking was cancelled although the guest had entered; settle it with the channel";
         draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
     }

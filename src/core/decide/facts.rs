@@ -40,7 +40,7 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
         TicketFacts::CancelRefused { reason, used } => cancel_refused(draft, booking, reason, *used),
         TicketFacts::Redeemed { at } => {
             let at = at.unwrap_or(draft.now());
-            redemption::redeem(draft, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate })?;
+            redemption::redeem(draft, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate, count: None })?;
         }
         // Said above: it is none of this reservation's.
         TicketFacts::HeldByAnother { .. } => return Ok(()),
@@ -95,7 +95,7 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
 /// Whether so many tickets can be dealt to the units: one or more to each, or one for all.
 fn can_be_dealt(order: &Order, tickets: usize) -> bool {
     let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
-    // A part may have been called off since they were asked for, or before.
+    // A part may have been cancelled since they were asked for, or before.
     tickets == 1
         || [order.quantity, order.live_units()].iter().any(|units| *units > 0 && tickets.is_multiple_of(*units))
 }
@@ -322,14 +322,14 @@ fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &FreeText, used:
         // The refund was taken back meanwhile.
         keep(draft, booking);
         if used {
-            redemption::park(draft, booking, ParkReason::NotTicketed, now, "backend");
+            redemption::park(draft, booking, ParkReason::NotTicketed, now, "backend", false);
         }
     } else if used {
         // Policy rejects the refund now; only the day may still be missing.
         let zone = order.rules.channel.time_zone;
         let too_early = booking.visit_date.is_some_and(|date| zone.date_of(now) < date);
         let reason = if too_early { ParkReason::TooEarly } else { ParkReason::RefundUnderReview };
-        redemption::park(draft, booking, reason, now, "backend");
+        redemption::park(draft, booking, reason, now, "backend", false);
     } else {
         let sentence = format!("the back-end refused to cancel ({reason}); approve without it, or reject the refund");
         draft.flag(AttentionKind::CancelRefused, sentence);

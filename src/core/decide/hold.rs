@@ -115,7 +115,7 @@ fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&FreeText>) -> Re
     refund::apply_saying(draft, &application, reason)
 }
 
-/// Whether no ticket of it admits, and none will come by itself: nothing is to be made void first.
+/// Whether no ticket of it admits, and none will come by itself: nothing is to be voided first.
 fn has_no_ticket(booking: &Booking) -> bool {
     matches!(booking.ticketing.state, TicketingState::Failed | TicketingState::Cancelled)
 }

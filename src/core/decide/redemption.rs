@@ -6,11 +6,12 @@ use crate::decide::draft::Draft;
 use crate::decide::ticketing;
 use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
-use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
+use crate::order::{AttentionKind, Booking, BookingState, Entered, Order, RefundState, TicketingState};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, UnixMillis};
 
-/// The guest was there. One report completes the whole order (DY-13); it is never undone.
+/// The guest was there. One report completes the whole order (DY-13), unless the channel counts units and the gate tells of some of the
+/// guests only (KA-06); it is never undone.
 ///
 /// From a gate it is a fact: what the state does not allow yet is parked, shown to a person, and applied by itself once it does.
 /// From a person it is an act: what the state does not allow is refused.
@@ -34,16 +35,49 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
     if redeem.at > draft.now() + CLOCKS_DIFFER_BY && redeem.by == RedeemedBy::Person {
         return Err(Rejection::new(Why::Invalid, "the time of use lies in the future").at("at"));
     }
-    match (obstacle(&order, booking, redeem, draft.now()), &redeem.by) {
-        // A gate whose clock runs ahead does not make the visit lie in the future.
-        (None, _) => used(draft, booking, redeem.at.min(draft.now())),
-        (Some(reason), RedeemedBy::Person) => return Err(refusal(reason)),
-        (Some(reason), RedeemedBy::Gate) => {
-            let told_by = draft.actor.name.clone();
-            park(draft, booking, reason, redeem.at, &told_by);
+    let part = redeem.count.as_ref().and_then(|told| order.part_of_visit(booking, told));
+    // A gate whose clock runs ahead does not make the visit lie in the future.
+    let at = redeem.at.min(draft.now());
+    match (obstacle(&order, booking, redeem, draft.now()), &redeem.by, part) {
+        (None, _, None) => used(draft, booking, at),
+        (None, _, Some(entered)) => used_in_part(draft, booking, order.with_lines(booking, entered), at),
+        (Some(reason), RedeemedBy::Person, _) => return Err(refusal(reason)),
+        // Told before, and counted.
+        (Some(_), RedeemedBy::Gate, Some(entered)) if is_counted(&order, booking, &entered) => {}
+        (Some(reason), RedeemedBy::Gate, part) => {
+            let (told_by, in_part) = (draft.actor.name.clone(), part.is_some());
+            if let Some(entered) = part.filter(|entered| order.entered_for(booking) != Some(entered)) {
+                note_entered(draft, entered, redeem.at, true);
+            }
+            park(draft, booking, reason, redeem.at, &told_by, in_part);
         }
     }
     Ok(())
+}
+
+/// Whether these guests count as having used it already.
+fn is_counted(order: &Order, booking: &Booking, entered: &Entered) -> bool {
+    let known = order.entered_for(booking);
+    !order.parked_for(booking) && known.is_some_and(|known| known == entered && !known.lines.is_empty())
+}
+
+/// Some of the guests have used it; the others may still come, or cancel.
+fn used_in_part(draft: &mut Draft, booking: &Booking, entered: Entered, at: UnixMillis) {
+    let before = draft.order();
+    let is_parked = before.parked_for(booking);
+    let counts_more = before.entered_for(booking).is_none_or(|known| known.lines != entered.lines);
+    if is_parked || before.entered_for(booking) != Some(&entered) {
+        note_entered(draft, entered, at, false);
+    }
+    let order = draft.order();
+    if (counts_more || is_parked) && !order.used_and_untold().is_empty() {
+        draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: told_time(&order, at) });
+    }
+}
+
+/// Keeps who has gone in so far.
+fn note_entered(draft: &mut Draft, entered: Entered, at: UnixMillis, waits: bool) {
+    draft.event(Event::GuestsEntered { entered: Box::new(entered), at, waits });
 }
 
 /// A gate whose clock stands before the booking was made does not know the time: what it reports has just happened.
@@ -112,9 +146,17 @@ fn told_time(order: &Order, at: UnixMillis) -> UnixMillis {
 }
 
 /// Keeps a visit that cannot be recorded yet, tells a person, and comes back to it on its day.
-pub(super) fn park(draft: &mut Draft, booking: &Booking, reason: ParkReason, at: UnixMillis, told_by: &str) {
+pub(super) fn park(
+    draft: &mut Draft,
+    booking: &Booking,
+    reason: ParkReason,
+    at: UnixMillis,
+    told_by: &str,
+    in_part: bool,
+) {
     let order = draft.order();
-    if order.parked_for(booking) {
+    // That all of them are in is more than that some are.
+    if order.parked_redemption.as_ref().is_some_and(|it| it.booking == booking.id && (in_part || !it.in_part)) {
         return;
     }
     let zone = order.rules.channel.time_zone;
@@ -133,7 +175,7 @@ pub(super) fn park(draft: &mut Draft, booking: &Booking, reason: ParkReason, at:
         ),
     };
     let (booking, told_by) = (booking.id.clone(), told_by.to_owned());
-    draft.event(Event::RedemptionParked { booking, at, waits_for: reason, told_by });
+    draft.event(Event::RedemptionParked { booking, at, waits_for: reason, told_by, in_part });
     draft.flag(kind, sentence);
     // Whatever else it waits for, it waits for the day too.
     draft.maybe(day.map(|date| Effect::ArmDeadline {
@@ -237,7 +279,7 @@ fn could_have_come(order: &Order, booking: &Booking, at: UnixMillis) -> Result<(
     if booking.ticketing.state == TicketingState::Cancelling {
         return refuse(Why::RefundUnderReview, "the tickets are being voided; wait for the back-end");
     }
-    if order.parked_for(booking) {
+    if order.parked_for(booking) || order.entered_for(booking).is_some() {
         return refuse(Why::AlreadyRedeemed, "the gate says that the guest has entered");
     }
     if !has_tickets(booking) {

@@ -5,7 +5,7 @@
 use crate::evolve::attention::clear;
 use crate::id::BookingId;
 use crate::order::{
-    AttentionKind, Booking, BookingState, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption,
+    AttentionKind, Booking, BookingState, Entered, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption,
     TicketingState,
 };
 use crate::quoted::FreeText;
@@ -69,10 +69,7 @@ pub(super) fn confirmed(order: &mut Order, ticketing_due: Option<UnixMillis>, at
 }
 
 pub(super) fn used(order: &mut Order, at: UnixMillis) {
-    order.parked_redemption = None;
-    for kind in [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed] {
-        clear(order, kind);
-    }
+    waits_no_more(order);
     if let Some(booking) = &mut order.booking {
         booking.state = BookingState::Used;
         booking.used_at = Some(at);
@@ -84,8 +81,25 @@ pub(super) fn used(order: &mut Order, at: UnixMillis) {
     order.state = OrderState::Completed;
 }
 
-pub(super) fn parked(order: &mut Order, booking: &BookingId, at: UnixMillis, told_by: &str) {
-    order.parked_redemption = Some(ParkedRedemption { at, booking: booking.clone(), told_by: told_by.to_owned() });
+/// Nothing that the gate has told waits for anything.
+fn waits_no_more(order: &mut Order) {
+    order.parked_redemption = None;
+    for kind in [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed] {
+        clear(order, kind);
+    }
+}
+
+pub(super) fn parked(order: &mut Order, booking: &BookingId, at: UnixMillis, told_by: &str, in_part: bool) {
+    let (booking, told_by) = (booking.clone(), told_by.to_owned());
+    order.parked_redemption = Some(ParkedRedemption { at, booking, told_by, in_part });
+}
+
+/// Some of the guests went in. Once that counts, it waits no more.
+pub(super) fn entered(order: &mut Order, entered: &Entered, waits: bool) {
+    if !waits {
+        waits_no_more(order);
+    }
+    order.entered = Some(Box::new(entered.clone()));
 }
 
 pub(super) fn no_show(order: &mut Order) {

@@ -65,7 +65,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::BookingRejected { .. } => booking::ended(order, BookingState::Rejected),
         Event::BookingCancelled { .. } => booking::ended(order, BookingState::Cancelled),
         Event::Redeemed { at: used_at, .. } => booking::used(order, *used_at),
-        Event::RedemptionParked { booking, at, told_by, .. } => booking::parked(order, booking, *at, told_by),
+        Event::RedemptionParked { booking, at, told_by, in_part, .. } => {
+            booking::parked(order, booking, *at, told_by, *in_part);
+        }
+        Event::GuestsEntered { entered, waits, .. } => booking::entered(order, entered, *waits),
         Event::NoShowMarked { .. } => booking::no_show(order),
         Event::GuestsSupplied { buyer, visitors, contact } => guests::supplied(order, buyer, visitors, contact),
         Event::GuestsErased { .. } => guests::erased(order),

@@ -40,6 +40,7 @@ pub(super) fn place(id: OrderId, placed: &PlaceOrder, at: UnixMillis) -> Order {
         refund_case: None,
         past_refund_cases: Vec::new(),
         parked_redemption: None,
+        entered: None,
         attention: Vec::new(),
         undelivered: Vec::new(),
         channel_state: None,

@@ -8,7 +8,7 @@ use crate::id::{BookingId, OrderId, RefundCaseId};
 use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope, ToldBefore};
 use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
-use crate::order::{AttentionKind, Booking, CancelReason, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
+use crate::order::{AttentionKind, Booking, CancelReason, Entered, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
 use crate::quoted::{ForeignCode, ForeignNumber, FreeText};
 use crate::time::{Date, UnixMillis};
@@ -236,6 +236,19 @@ pub enum Event {
         waits_for: ParkReason,
         /// Who told.
         told_by: String,
+        /// Whether it was some of the guests only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_part: bool,
+    },
+    /// Some of the guests went in, and others may still come.
+    GuestsEntered {
+        /// Who, altogether.
+        entered: Box<Entered>,
+        /// When the last of them did.
+        at: UnixMillis,
+        /// Whether that waits for something before it counts.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits: bool,
     },
     /// The guest was not there.
     NoShowMarked {
@@ -535,6 +548,7 @@ impl Event {
             | Event::TicketsCancelled { .. }
             | Event::TicketCancelRefused { .. }
             | Event::Redeemed { .. }
+            | Event::GuestsEntered { .. }
             | Event::NoShowMarked { .. }
             | Event::RefundApplied { .. }
             | Event::RefundEscalated { .. }
@@ -608,6 +622,7 @@ impl Event {
             Event::TicketCancelRefused { .. } => "ticket_cancel_refused",
             Event::Redeemed { .. } => "redeemed",
             Event::RedemptionParked { .. } => "redemption_parked",
+            Event::GuestsEntered { .. } => "guests_entered",
             Event::NoShowMarked { .. } => "no_show_marked",
             Event::RefundApplied { .. } => "refund_applied",
             Event::RefundEscalated { .. } => "refund_escalated",
@@ -688,6 +703,7 @@ impl Event {
             | Event::TicketCancelPending { .. }
             | Event::TicketsCancelled { .. }
             | Event::Redeemed { .. }
+            | Event::GuestsEntered { .. }
             | Event::RedemptionParked { .. }
             | Event::NoShowMarked { .. }
             | Event::RefundApplied { .. }

@@ -54,6 +54,7 @@ impl Event {
             | Event::TicketsCancelled { .. }
             | Event::TicketCancelRefused { .. }
             | Event::Redeemed { .. }
+            | Event::GuestsEntered { .. }
             | Event::RedemptionParked { .. }
             | Event::NoShowMarked { .. }
             | Event::RefundApplied { .. }

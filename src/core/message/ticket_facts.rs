@@ -150,4 +150,18 @@ pub struct Redeem {
     pub at: UnixMillis,
     /// Who says so.
     pub by: RedeemedBy,
+    /// Which of the guests, where the gate says; otherwise it is the visit of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<GateCount>,
+}
+
+/// What a gate says of who went in. Neither is said again of guests who were counted before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GateCount {
+    /// What was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<crate::personal::DocumentNumber>,
+    /// How many guests have gone in so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guests: Option<u32>,
 }

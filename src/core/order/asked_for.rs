@@ -39,13 +39,19 @@ pub(crate) fn is_asked_for(order: &Order, notification: &Notification) -> bool {
         Notification::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
         Notification::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
         // A channel that has told it by itself meanwhile knows it.
-        Notification::Redeemed { .. } | Notification::NoShow { .. } => {
-            order.channel_state.as_ref().is_none_or(|channel_state| channel_state.standing.stage.is_ahead())
+        Notification::Redeemed { booking, .. } if order.is_used_in_part(booking) => {
+            is_ahead(order) && !order.used_and_untold().is_empty()
         }
+        Notification::Redeemed { .. } | Notification::NoShow { .. } => is_ahead(order),
         Notification::BookingRejected { .. }
         | Notification::OrderCancelled { .. }
         | Notification::GuestMessage { .. } => true,
     }
+}
+
+/// Whether the channel has still to hear how the visit ended.
+fn is_ahead(order: &Order) -> bool {
+    order.channel_state.as_ref().is_none_or(|channel_state| channel_state.standing.stage.is_ahead())
 }
 
 /// Whether we still want this, and the booking still waits for it.

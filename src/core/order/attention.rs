@@ -128,7 +128,7 @@ pub enum Fact {
         /// How many the tickets are for.
         tickets_for: u32,
     },
-    /// Units are no longer told of, and were not called off, after tickets were asked for.
+    /// Units are no longer told of, and were not cancelled, after tickets were asked for.
     UnitsGone {
         /// How many the tickets are for.
         tickets_for: u32,

@@ -93,4 +93,7 @@ pub struct ParkedRedemption {
     pub booking: BookingId,
     /// Who told.
     pub told_by: String,
+    /// Whether it was some of the guests only ([`Order::entered`](crate::order::Order)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_part: bool,
 }

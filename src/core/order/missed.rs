@@ -103,7 +103,7 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
         Notification::RefundApproved { .. } | Notification::RefundRejected { .. } => {
             !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
         }
-        Notification::Redeemed { .. } | Notification::NoShow { .. } => channel_state.standing.stage.is_ahead(),
+        Notification::Redeemed { .. } | Notification::NoShow { .. } => is_asked_for(order, notification),
         Notification::PaymentReturn { payment, amount, left, .. } => {
             order.money.held() > 0 && !went_back(channel_state, payment, *left - *amount)
         }

@@ -6,6 +6,7 @@ pub(crate) mod asked_for;
 mod attention;
 mod booking;
 pub mod channel_state;
+mod entered;
 mod fact;
 mod hold;
 pub(crate) mod missed;
@@ -16,6 +17,7 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind, Fact};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use entered::{Entered, UsedUnits};
 pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
@@ -108,6 +110,9 @@ pub struct Order {
     pub past_refund_cases: Vec<RefundCase>,
     /// A redemption that waits.
     pub parked_redemption: Option<ParkedRedemption>,
+    /// The guests who went in before the others, where the channel counts units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered: Option<Box<Entered>>,
     /// What a person must look at, most urgent last.
     pub attention: Vec<Attention>,
     /// What the channel was to hear and has not, oldest first.

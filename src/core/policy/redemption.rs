@@ -2,8 +2,8 @@
 
 //! Visits that waited, and can be recorded now.
 
-use crate::message::{Command, Redeem, RedeemedBy};
-use crate::order::{BookingState, Order, TicketingState};
+use crate::message::{Command, GateCount, Redeem, RedeemedBy};
+use crate::order::{BookingState, Order, ParkedRedemption, TicketingState};
 use crate::time::UnixMillis;
 
 pub(super) fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<Command> {
@@ -12,6 +12,11 @@ pub(super) fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<
     let ticketed = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
         || (booking.ticketing.state == TicketingState::CancelRefused && order.case_before_use().is_none());
     let has_come = booking.visit_date.is_none_or(|date| order.rules.channel.time_zone.date_of(now) >= date);
-    (ticketed && has_come && order.case_before_use().is_none())
-        .then(|| Command::Redeem(Redeem { booking: Some(parked.booking.clone()), at: parked.at, by: RedeemedBy::Gate }))
+    (ticketed && has_come && order.case_before_use().is_none()).then(|| Command::Redeem(again(parked)))
+}
+
+/// What was told before; of some of the guests the order knows which.
+fn again(parked: &ParkedRedemption) -> Redeem {
+    let count = parked.in_part.then(GateCount::default);
+    Redeem { booking: Some(parked.booking.clone()), at: parked.at, by: RedeemedBy::Gate, count }
 }

@@ -3,7 +3,7 @@
 //! A system that issues tickets. What only some of them can do is in [`crate::port::Availability`] and its neighbours.
 
 use crate::id::BookingId;
-use crate::message::TicketFacts;
+use crate::message::{GateCount, TicketFacts};
 use crate::order::{Booking, Order, TicketKind};
 use crate::personal::DocumentNumber;
 use crate::port::{
@@ -68,6 +68,12 @@ pub struct Clues {
 }
 
 impl Clues {
+    /// Who went in, where the event says it.
+    pub fn count(&self) -> Option<GateCount> {
+        let guests = self.entered.map(|entered| u32::try_from(entered).unwrap_or(u32::MAX));
+        let count = GateCount { code: self.code.clone(), guests };
+        (count != GateCount::default()).then_some(count)
+    }
     /// The field of the event that names something which is not this booking's, if there is one.
     pub fn another(&self, order: &Order, booking: &Booking) -> Option<&'static str> {
         let t = &booking.ticketing;

@@ -216,7 +216,7 @@ texts! {
     struct NewTerms { sale, counts }
     struct TicketRequest { copies, per_copy, kinds, visitors, certificates: number, second_generation, at }
     struct ApplyRefund { target, channel_ref: number, kind, source, source_code, fee, requested_at }
-    struct RecordRefund { target, channel_ref: number, amount, at, scope, scene, expired }
+    struct RecordRefund { target, channel_ref: number, amount, announced, at, scope, scene, expired }
     struct RecordCancellation { target, reason, at }
     struct RecordRejection { target, channel_ref: number, at }
     struct Cancelled { reason, ex_officio, fee, returns, words }
@@ -243,7 +243,8 @@ texts! { enum ReservationAct { Confirm(sold), Extend { lasts }, Change(change), 
 // What back-ends say.
 texts! {
     struct NewTicket { code, kind, project_id, name }
-    struct Redeem { booking, at, by }
+    struct Redeem { booking, at, by, count }
+    struct GateCount { code, guests }
     struct BackendEvent { key: number, booking, what, news, clues }
     struct Clues { reservation, order, backend_ref, code, entered }
 }
@@ -314,7 +315,7 @@ texts! {
         TicketingRefused { booking, reason }, TicketingUnknown { booking, why }, TicketsAnswered, TicketsDeferred,
         TicketsHandedOver { acknowledged }, TicketCancelStarted { booking }, TicketCancelPending { booking },
         TicketsCancelled { booking }, TicketCancelRefused { booking, reason, used }, Redeemed { booking, at },
-        RedemptionParked { booking, at, waits_for, told_by: ours }, NoShowMarked { at }, RefundApplied { case },
+        RedemptionParked { booking, at, waits_for, told_by: ours, in_part }, GuestsEntered { entered, at, waits }, NoShowMarked { at }, RefundApplied { case },
         RefundEscalated { case, reason }, RefundApprovalStarted { case, fee, by: ours, reason },
         RefundApproved { case, fee, by: ours, reason, pending }, RefundRejected { case, reason, by: ours, reissue },
         RefundWithdrawn { case }, RefundSettled { case, amount, by_channel, fee }, RefundForced { channel_ref: number, scope, scene },
@@ -335,7 +336,7 @@ texts! {
 texts! {
     struct Order {
         id, channel, channel_order_id, kind, state, cancel_reason, product, quantity, rules, money, buyer, booking, past_bookings,
-        refund_case, past_refund_cases, parked_redemption, attention, undelivered, channel_state, is_stub, placed_at, created_at,
+        refund_case, past_refund_cases, parked_redemption, entered, attention, undelivered, channel_state, is_stub, placed_at, created_at,
         updated_at, version,
     }
     struct Money { mode, currency, gross, due, ledger }
@@ -344,7 +345,9 @@ texts! {
         used_at, ticketing, hold,
     }
     struct Hold { until, open, reference: number, units, cancel_reason }
-    struct ParkedRedemption { at, booking, told_by: ours }
+    struct ParkedRedemption { at, booking, told_by: ours, in_part }
+    struct Entered { booking, tickets, guests, lines }
+    struct UsedUnits { detail: number, units }
     struct Ticketing {
         state, backend_ref, tickets, other_tickets, reason, deadline, overdue, asked, manual, handover, request,
     }
@@ -369,7 +372,7 @@ texts! {
 texts! { enum Proposal { Confirm, Reject { reason }, Cancel { fee, reason, parts, notify_text } } }
 texts! {
     enum Fact {
-        UnitsCalledOff { before }, UnitsAdded { tickets_for }, VisitMoved { from }, SoldOtherwise { tickets_for },
+        UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, VisitMoved { from }, SoldOtherwise { tickets_for },
         ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
         LinkPaidUnseen { id: number },
     }

@@ -83,7 +83,7 @@ pub(crate) fn rate_of(fee: i64, price: i64, policy: Option<&CancelPolicy>, now: 
 /// What can go back when the order is cancelled: neither what is on its way back for units that were cancelled before, nor the money for
 /// units that were used, whatever is quoted.
 pub(crate) fn can_go_back(order: &Order, channel_state: &ChannelState) -> i64 {
-    let used: Vec<Part> = channel_state.used_parts();
+    let used: Vec<Part> = order.as_used(channel_state).used_parts();
     let kept = if used.is_empty() { 0 } else { price_of(order, channel_state, &used) };
     (order.money.left() - kept).max(0)
 }

@@ -69,7 +69,7 @@ pub(crate) async fn tickets(request: Request) -> Outcome {
 /// `POST orders/{id}/redeem`.
 pub(crate) async fn redeem(request: Request) -> Outcome {
     on_order(request, |request| {
-        Command::Redeem(Redeem { booking: None, at: at_or_now(request), by: RedeemedBy::Person })
+        Command::Redeem(Redeem { booking: None, at: at_or_now(request), by: RedeemedBy::Person, count: None })
     })
     .await
 }

@@ -100,7 +100,7 @@ pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Tr
     let on_order = |act: &'static str, command| Try { act, call: format!("/orders/{}/{act}", order.id), command };
     let ticket =
         NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
-    let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
+    let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person, count: None };
     // Where a return did not work, it is that one that is made again.
     let failed = Some(order.money.open_failures()).filter(|amount| *amount > 0);
     let mut tries = vec![

@@ -145,6 +145,7 @@ fn order(n: u128) -> Order {
         refund_case: None,
         past_refund_cases: vec![],
         parked_redemption: None,
+        entered: None,
         attention: vec![],
         undelivered: vec![],
         channel_state: None,

@@ -667,7 +667,7 @@ impl Sim {
             (Act::Confirm, _) => Command::ConfirmBooking,
             (Act::Decline, _) => Command::RejectBooking { reason: "closed".into() },
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
-            (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
+            (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person, count: None }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },
             (Act::Cancel, _) => Command::CancelOrder { reason: "closed".into() },
             (Act::Approve | Act::ApproveAnyway, Some(case)) => {

@@ -507,7 +507,7 @@ impl Sim {
             (Act::Confirm, _) => Command::ConfirmBooking,
             (Act::Decline, _) => Command::RejectBooking { reason: reason() },
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
-            (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
+            (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person, count: None }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },
             (Act::Cancel { free, part }, _) => {
                 let number = &self.sales[sale].number;

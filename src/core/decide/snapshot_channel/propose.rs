@@ -168,7 +168,7 @@ pub(in crate::decide) fn ask_cancellation(
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "the guest asks for it already; decide that request"));
     }
-    let parts = parts_to_cancel(channel_state, terms.parts)?;
+    let parts = parts_to_cancel(&order.as_used(channel_state), terms.parts)?;
     let decided = |sentence: &'static str| Err(Rejection::new(Why::AlreadyDecided, sentence));
     match &channel_state.proposal {
         Some(asked) if *asked == terms.proposal(parts.clone()) => return Ok(()),

@@ -119,7 +119,7 @@ fn h8_a_person_is_told_to_reject_the_refund_first() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.at(visit_noon()).applied("S1", RefundSource::Guest);
     let by = ticketbridge_core::message::RedeemedBy::Person;
-    let redeem = ticketbridge_core::message::Redeem { booking: None, at: visit_noon(), by };
+    let redeem = ticketbridge_core::message::Redeem { booking: None, at: visit_noon(), by, count: None };
     assert_eq!(story.refused(&ops(), &Command::Redeem(redeem)).why, Why::RefundUnderReview);
 }
 

@@ -148,7 +148,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
         Step::Supply(n) => (ops(), Command::SupplyTickets { tickets: ticket(&format!("H-{n}")) }),
         Step::Redeem(n, by_gate) => {
             let (actor, by) = if *by_gate { (gate(), RedeemedBy::Gate) } else { (ops(), RedeemedBy::Person) };
-            let redeem = ticketbridge_core::message::Redeem { booking: Some(nth(n)?), at: story.now, by };
+            let redeem = ticketbridge_core::message::Redeem { booking: Some(nth(n)?), at: story.now, by, count: None };
             (actor, Command::Redeem(redeem))
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: story.now }),

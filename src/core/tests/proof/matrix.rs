@@ -363,13 +363,13 @@ fn sayings(story: &Story) -> Vec<Saying> {
     }
     add("supply_tickets", ops(), Command::SupplyTickets { tickets: ticket("H-9") });
     for (name, actor, by) in [("gate", gate(), RedeemedBy::Gate), ("person", ops(), RedeemedBy::Person)] {
-        let redeem = Redeem { booking: None, at: now, by };
+        let redeem = Redeem { booking: None, at: now, by, count: None };
         add(&format!("redeem by {name}"), actor, Command::Redeem(redeem));
     }
     add(
         "redeem by gate on the day",
         gate(),
-        Command::Redeem(Redeem { booking: None, at: visit_noon(), by: RedeemedBy::Gate }),
+        Command::Redeem(Redeem { booking: None, at: visit_noon(), by: RedeemedBy::Gate, count: None }),
     );
     add("mark_no_show", ops(), Command::MarkNoShow { at: now });
     for (name, source) in [

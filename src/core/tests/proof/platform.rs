@@ -351,6 +351,7 @@ impl Platform {
             since: self.at,
             cancelled: self.off.clone(),
             entries: self.entries(),
+            kept_of_parts: None,
             return_news: Vec::new(),
             link: None,
             partner_number: self.agency_number.map(ForeignNumber::from),

@@ -416,7 +416,7 @@ impl Story {
         self.tell(&channel(), &Command::WithdrawRefund { channel_ref })
     }
     pub(crate) fn entered(&mut self, booking: BookingId) -> &mut Self {
-        let redeem = Redeem { booking: Some(booking), at: self.now, by: RedeemedBy::Gate };
+        let redeem = Redeem { booking: Some(booking), at: self.now, by: RedeemedBy::Gate, count: None };
         self.tell(&gate(), &Command::Redeem(redeem))
     }
     pub(crate) fn guest_entered(&mut self) -> &mut Self {

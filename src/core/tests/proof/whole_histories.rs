@@ -174,7 +174,7 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
         Step::Facts(facts) => (gate(), Command::RecordTicketFacts { booking: booking()?, facts: facts.clone() }),
         Step::Redeem(by_gate) => {
             let (actor, by) = if *by_gate { (gate(), RedeemedBy::Gate) } else { (ops(), RedeemedBy::Person) };
-            (actor, Command::Redeem(Redeem { booking: booking(), at: tale.now, by }))
+            (actor, Command::Redeem(Redeem { booking: booking(), at: tale.now, by, count: None }))
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: tale.now }),
         Step::Confirm => (ops(), Command::ConfirmBooking),

@@ -4,7 +4,7 @@
 //! the back-end, the gate and the clock.
 
 use ticketbridge_core::message::{
-    DeadlineKind, Held, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
+    DeadlineKind, GateCount, Held, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
 };
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
@@ -314,7 +314,10 @@ fn people_of_any(tale: &Tale) -> Vec<Saying> {
     add("confirm_booking", Command::ConfirmBooking);
     add("decline_booking", Command::RejectBooking { reason: "full".into() });
     add("supply_tickets", Command::SupplyTickets { tickets: ticket("H-9") });
-    add("redeem by person", Command::Redeem(Redeem { booking: None, at: tale.now, by: RedeemedBy::Person }));
+    add(
+        "redeem by person",
+        Command::Redeem(Redeem { booking: None, at: tale.now, by: RedeemedBy::Person, count: None }),
+    );
     add("mark_no_show", Command::MarkNoShow { at: tale.now });
     add("cancel_order", Command::CancelOrder { reason: "storm".into() });
     add("erase_guests", Command::EraseGuests { reason: "age".into() });
@@ -365,9 +368,14 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
     }
     let astray = Command::RecordAstray { partner: "gate".to_owned(), why: "another number".into() };
     add("record_astray".to_owned(), gate(), astray);
-    let redeem = |at| Command::Redeem(Redeem { booking: None, at, by: RedeemedBy::Gate });
-    add("redeem by gate".to_owned(), gate(), redeem(now));
-    add("redeem by gate on the day".to_owned(), gate(), redeem(visit_noon()));
+    let redeem = |at, guests: Option<u32>| {
+        let count = guests.map(|guests| GateCount { code: None, guests: Some(guests) });
+        Command::Redeem(Redeem { booking: None, at, by: RedeemedBy::Gate, count })
+    };
+    add("redeem by gate".to_owned(), gate(), redeem(now, None));
+    add("redeem by gate on the day".to_owned(), gate(), redeem(visit_noon(), None));
+    add("redeem one guest by gate".to_owned(), gate(), redeem(now, Some(1)));
+    add("redeem one guest by gate on the day".to_owned(), gate(), redeem(visit_noon(), Some(1)));
     for kind in DeadlineKind::ALL {
         let due_at = match kind {
             DeadlineKind::Ticketing => order.booking.as_ref().and_then(|b| b.ticketing.deadline).unwrap_or(now),

@@ -385,7 +385,7 @@ fn one(units: u32) -> i8 {
 
 /// A person's redemption, or the gate's.
 pub(crate) fn redeem(booking: BookingId, at: UnixMillis, by: RedeemedBy) -> Command {
-    Command::Redeem(ticketbridge_core::message::Redeem { booking: Some(booking), at, by })
+    Command::Redeem(ticketbridge_core::message::Redeem { booking: Some(booking), at, by, count: None })
 }
 
 impl fmt::Display for World {

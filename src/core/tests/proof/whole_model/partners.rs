@@ -188,6 +188,7 @@ fn enter(search: &Search, world: &mut World) {
         booking: world.order.booking.as_ref().map(|b| b.id.clone()),
         at: world.now(),
         by: RedeemedBy::Gate,
+        count: None,
     };
     world.tell(search, &gate(), &Command::Redeem(redeem));
 }
@@ -268,9 +269,12 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
             Command::ApproveRefund { case, fee: Some(KEPT), without_backend, reason: None }
         }
         (Act::RejectRefund, Some(case)) => Command::RejectRefund { case, reason: reason() },
-        (Act::Redeem, _) => {
-            Command::Redeem(ticketbridge_core::message::Redeem { booking, at: now, by: RedeemedBy::Person })
-        }
+        (Act::Redeem, _) => Command::Redeem(ticketbridge_core::message::Redeem {
+            booking,
+            at: now,
+            by: RedeemedBy::Person,
+            count: None,
+        }),
         (Act::NoShow, _) => Command::MarkNoShow { at: now },
         (Act::GiveBack, _) => Command::ReturnPayments { amount: None, reason: reason() },
         (Act::SendLink, _) => Command::SendPaymentLink { amount: None, expires_at: now + Millis::hours(1_000) },
