@@ -63,7 +63,10 @@ impl Snapshot {
             }
         });
         let sums = counted(order, self);
-        sums::differs(&order.money, sums, Unnamed::Sought).or(amount).or_else(|| sums::beyond(&order.money, sums))
+        // What it names is taken over with it.
+        let mut named = order.money.clone();
+        self.entries.iter().for_each(|entry| named.record(entry.clone()));
+        sums::differs(&order.money, sums, Unnamed::Sought).or(amount).or_else(|| sums::beyond(&named, sums))
     }
 }
 

@@ -161,21 +161,20 @@ pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot, is_news: bool, is_
     }
 }
 
-/// What the channel counts of the money: its own sums, and at least what it tells went back.
+/// What the channel counts of the money: its own sums, and at least what it tells went back. A return that it lists and tells of by its number
+/// as well is one return.
 pub(in crate::decide) fn counted(order: &Order, snapshot: &Snapshot) -> Sums {
-    let told = Sums::of(snapshot.entries.iter().chain(&told_by_number(order, snapshot)));
+    let by_number = told_by_number(order, snapshot);
+    let told = Sums::of(snapshot.entries.iter().filter(|entry| !names(&by_number, entry)).chain(&by_number));
     let sums = snapshot.standing.sums.unwrap_or(told);
     Sums { returned: sums.returned.max(told.returned), ..sums }
 }
 
-/// Returns that we know, as the channel tells of them by their numbers alone. One that it lists as well is told there, and is one return.
+/// Returns that we know, as the channel tells of them by their numbers alone.
 pub(super) fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
-    let is_listed = |reference: &str| {
-        snapshot.entries.iter().any(|told| told.kind == EntryKind::Refund && told.reference == reference)
-    };
     let known = |reference: &str| {
         order.money.ledger.iter().find(|e| e.kind == EntryKind::Refund && e.reference == reference).cloned()
     };
-    let news = snapshot.return_news.iter().filter(|news| !is_listed(&news.reference));
+    let news = snapshot.return_news.iter();
     news.filter_map(|news| Some(LedgerEntry { status: news.status, ..known(&news.reference)? })).collect()
 }
