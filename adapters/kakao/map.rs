@@ -247,31 +247,24 @@ fn doubts_of(
 
 /// What in the payments, and in what is kept, does not fit.
 fn doubts_of_money(it: &Reservation, cancels: &[Cancel]) -> Vec<String> {
+    let is_ahead = matches!(it.status, Status::Requested | Status::Confirmed);
     let mut doubts = Vec::new();
     for payment in &it.payments {
         let of_it = || cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
         doubts.extend(over_returned(&payment.id, payment.amount, of_it()));
-        let back: i64 = of_it().filter(|cancel| cancel.status != EntryStatus::Failed).map(|cancel| cancel.amount).sum();
-        let left = (payment.amount - back).max(0);
-        // Returns that were told before may be left out; then the platform counts them.
-        if payment.left > left || (payment.left < left && it.refunded <= done_of(cancels)) {
-            let said = payment.left;
+        // Once something moves, platforms differ in when they take it off.
+        let stands_still = is_ahead && it.refunded == 0 && of_it().next().is_none();
+        if stands_still && payment.left != payment.amount {
+            let (id, left, amount) = (&payment.id, payment.left, payment.amount);
             doubts.push(format!(
-                "of the payment `{}` the platform says that {said} can go back, its movements leave {left}",
-                payment.id
+                "of the payment `{id}` of {amount} the platform says that {left} can go back, and names no return"
             ));
         }
     }
-    let is_ahead = matches!(it.status, Status::Requested | Status::Confirmed);
     if is_ahead && it.fee > 0 && it.lines.iter().all(|line| line.cancelled == 0) {
         doubts.push(format!("the platform keeps a fee of {} for a booking of which nothing was cancelled", it.fee));
     }
     doubts
-}
-
-/// What has gone back, by these movements.
-fn done_of(cancels: &[Cancel]) -> i64 {
-    cancels.iter().filter(|cancel| cancel.status == EntryStatus::Done).map(|cancel| cancel.amount).sum()
 }
 
 /// What people may want to know besides: who did it, and whether against the rules (직권취소).
