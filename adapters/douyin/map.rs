@@ -526,14 +526,16 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
         3 => RefundScope::MoneyOnly,
         _ => return Err(DecodeError::new("after_sale_type", "is not 1, 2 or 3")),
     };
+    // A sender that leaves the list out altogether means the order that it names.
+    let is_listed = wire.notice_list.is_some();
     let notices = wire.notice_list.unwrap_or_default();
     let mut certificates: Vec<&str> = notices.iter().filter_map(|n| n.certificate_id.0.as_deref()).collect();
     certificates.sort_unstable();
     certificates.dedup();
     // The key of chapter 13: the after-sale number may be absent (H12), and times do not belong to it.
     let after_sale = wire.after_sale_id.0.as_deref().unwrap_or("-");
-    if certificates.is_empty() {
-        // Which copies it is about is required: a message that names none decides nothing about any.
+    if is_listed && certificates.is_empty() {
+        // Which copies it is about is required: a list that names none decides nothing about any.
         let sentence =
             "info-sync tells a decision about money back and names no certificate; nothing was done: ask the channel";
         let doubt = Command::RecordDoubt { sentence: sentence.into() };

@@ -625,6 +625,8 @@ async fn tickets_of_another_reservation_are_nobodys_tickets() {
 /// As many tickets as units, a multiple of them, or one for all can be dealt; of any other number nobody knows whose is whose.
 #[tokio::test]
 async fn tickets_that_cannot_be_dealt_to_the_units_are_not_known() {
+    // A look at how it stands is still to come.
+    crate::support::leaves_work();
     let tickets = |count: usize| (0..count).map(|index| json!({ "code": format!("T-{index}") })).collect::<Vec<_>>();
     let issued = |count| json!({"state": "issued", "tickets": tickets(count)});
     for (units, by_event) in [(2, false), (2, true), (3, false), (3, true)] {

@@ -133,6 +133,16 @@ pub enum Fact {
         /// How many the tickets are for.
         tickets_for: u32,
     },
+    /// The channel counts fewer units as used than it did.
+    UsedLess {
+        /// How many it counted before.
+        before: u32,
+    },
+    /// The price rose after it had been paid, and the channel has no way to collect the rest.
+    PriceRaised {
+        /// What had been paid, minor units.
+        paid: i64,
+    },
     /// The visit was moved after tickets were asked for.
     VisitMoved {
         /// The day that the tickets are for.

@@ -13,6 +13,8 @@ impl Fact {
             Fact::UnitsCalledOff { .. } | Fact::UnitsGone { .. } => AttentionKind::LiveTicketBehindRefund,
             Fact::LinkOver => AttentionKind::PaymentLinkOver,
             Fact::UnitsAdded { .. }
+            | Fact::UsedLess { .. }
+            | Fact::PriceRaised { .. }
             | Fact::VisitMoved { .. }
             | Fact::SoldOtherwise { .. }
             | Fact::ConfirmedOffSale { .. }
@@ -29,6 +31,8 @@ impl Fact {
             Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
             Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
             Fact::UnitsGone { tickets_for } => ticketed(order).is_some() && order.quantity < *tickets_for,
+            Fact::UsedLess { before } => used_units(order) < *before,
+            Fact::PriceRaised { .. } => is_to_be_paid(order),
             Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
             Fact::SoldOtherwise { tickets_for } => {
                 ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
@@ -71,6 +75,15 @@ impl Fact {
                 "the order has {} now, and its tickets are for {tickets_for}: stop the others at the gate, and ask the channel",
                 crate::words::units(order.quantity)
             ),
+            Fact::UsedLess { before } => format!(
+                "the channel counts {} as used, and counted {before} before; a use is never undone: ask the channel",
+                crate::words::units(used_units(order))
+            ),
+            Fact::PriceRaised { paid } => format!(
+                "the price rose to {} after {paid} had been paid for it; {} is open, and nobody collects it: ask the channel",
+                order.money.due,
+                order.to_collect()
+            ),
             Fact::VisitMoved { .. } => {
                 "the visit was moved after its tickets were made; issue new ones by hand".to_owned()
             }
@@ -111,6 +124,8 @@ impl Fact {
             Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } => true,
             Fact::UnitsCalledOff { .. }
             | Fact::UnitsGone { .. }
+            | Fact::UsedLess { .. }
+            | Fact::PriceRaised { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
             | Fact::Doubts
@@ -133,6 +148,12 @@ fn ticketed(order: &Order) -> Option<&Booking> {
 
 fn cancelled_units(order: &Order) -> u32 {
     order.channel_state.as_deref().map_or(0, ChannelState::cancelled_units)
+}
+
+/// Units that the channel counts as used.
+pub(crate) fn used_units(order: &Order) -> u32 {
+    let lines = order.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default();
+    lines.iter().map(|line| line.used).fold(0, u32::saturating_add)
 }
 
 /// What is sold now, in so far as it is another thing than what tickets were made for.

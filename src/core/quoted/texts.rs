@@ -372,7 +372,7 @@ texts! {
 texts! { enum Proposal { Confirm, Reject { reason }, Cancel { fee, reason, parts, notify_text } } }
 texts! {
     enum Fact {
-        UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, VisitMoved { from }, SoldOtherwise { tickets_for },
+        UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, UsedLess { before }, PriceRaised { paid }, VisitMoved { from }, SoldOtherwise { tickets_for },
         ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
         LinkPaidUnseen { id: number },
     }

@@ -13,7 +13,7 @@ use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Line, Payment, Sold, SoldLine, Stage};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
+use crate::order::{AttentionKind, Booking, Fact, Order, OrderState, used_units};
 use crate::product::BookingProduct;
 use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
@@ -81,6 +81,7 @@ fn replace_state(draft: &mut Draft, before: &Order, snapshot: &Snapshot, not_for
 fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     open_booking(draft, snapshot);
     units_changed(draft, before);
+    taken_back(draft, before);
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
     over_early(draft, before, snapshot);
     end_proposal(draft);
@@ -226,6 +227,21 @@ fn units_changed(draft: &mut Draft, before: &Order) {
     }
     if booking.ticketing.may_be_live() {
         change.flag_tickets(draft);
+    }
+}
+
+/// What cannot be taken back, and what was settled already: units that were used, and the price of what has been paid.
+fn taken_back(draft: &mut Draft, before: &Order) {
+    let now = draft.order();
+    let used = used_units(before);
+    if used_units(&now) < used {
+        draft.flag_fact(Fact::UsedLess { before: used });
+    }
+    // A channel with ways of paying to choose from collects the rest by one of them.
+    let is_paid_at_once = now.channel_state.as_deref().is_some_and(|state| state.standing.pays_by.is_none());
+    let was_paid = before.money.held() > 0 && before.to_collect() <= 0;
+    if is_paid_at_once && was_paid && now.to_collect() > 0 && now.money.due > before.money.due {
+        draft.flag_fact(Fact::PriceRaised { paid: before.money.held() });
     }
 }
 

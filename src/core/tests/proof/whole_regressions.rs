@@ -404,3 +404,46 @@ fn units_that_are_added_after_ticketing_are_shown_for_every_kind_of_platform() {
         }
     }
 }
+
+/// What the flags of an order say of contradictions.
+fn contradictions(tale: &Tale) -> Vec<String> {
+    let flags = tale.order().attention.iter().filter(|flag| flag.kind == AttentionKind::Contradiction);
+    flags.map(|flag| flag.sentence.clone()).collect()
+}
+
+#[test]
+fn a_use_that_is_no_longer_counted_is_shown_until_it_counts_again() {
+    let mut tale = Tale::paid(INSTANT);
+    tale.facts(issued("T-1"));
+    tale.there.units[0].used = 2;
+    tale.there.changed();
+    let told = tale.there.snapshot();
+    tale.hears(told);
+    let before = contradictions(&tale);
+    tale.there.units[0].used = 1;
+    tale.there.changed();
+    let told = tale.there.snapshot();
+    tale.hears(told);
+    let now: Vec<String> = contradictions(&tale).into_iter().filter(|it| !before.contains(it)).collect();
+    assert!(matches!(now.as_slice(), [it] if it.contains("counts 1 unit as used, and counted 2 before")), "{now:?}");
+    tale.there.units[0].used = 2;
+    tale.there.changed();
+    let told = tale.there.snapshot();
+    tale.hears(told);
+    assert_eq!(contradictions(&tale), before);
+}
+
+#[test]
+fn a_price_that_rises_once_it_is_paid_is_shown_where_nobody_collects_the_rest() {
+    for (terms, is_shown) in [(MANAGED, true), (INSTANT, true), (PACKAGE, false)] {
+        let mut tale = Tale::paid(terms);
+        let received = tale.order().money.received();
+        tale.there.due = received + 5_000;
+        tale.there.changed();
+        let told = tale.there.snapshot();
+        tale.hears(told);
+        let flags = contradictions(&tale);
+        let is_told = flags.iter().any(|it| it.contains("5000 is open, and nobody collects it"));
+        assert_eq!(is_told, is_shown, "{terms:?}: {flags:?}");
+    }
+}
