@@ -3,7 +3,7 @@
 //! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 
-use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold};
+use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold, Stage};
 use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState};
 
 impl Fact {
@@ -31,7 +31,7 @@ impl Fact {
             Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
             Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
             Fact::UnitsGone { tickets_for } => ticketed(order).is_some() && order.quantity < *tickets_for,
-            Fact::UsedLess { before } => used_units(order) < *before,
+            Fact::UsedLess { before } => is_on_there(order) && used_units(order) < *before,
             Fact::PriceRaised { .. } => is_to_be_paid(order),
             Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
             Fact::SoldOtherwise { tickets_for } => {
@@ -148,6 +148,12 @@ fn ticketed(order: &Order) -> Option<&Booking> {
 
 fn cancelled_units(order: &Order) -> u32 {
     order.channel_state.as_deref().map_or(0, ChannelState::cancelled_units)
+}
+
+/// Whether the channel has not cancelled it: whatever it counts then, that is what is shown.
+fn is_on_there(order: &Order) -> bool {
+    let stage = order.channel_state.as_deref().map(|state| state.standing.stage);
+    stage.is_some_and(|stage| !matches!(stage, Stage::Rejected | Stage::Cancelled))
 }
 
 /// Units that the channel counts as used.
