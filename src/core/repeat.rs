@@ -234,7 +234,7 @@ fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMilli
     let (Some(case), true) = (open, order.channel_state.as_deref().is_some_and(waits) && !order.is_over()) else {
         return Err(case_stands(order, id));
     };
-    let pending = case.sends_back(&order.money, fee, now);
+    let pending = case.sends_back(order, fee, now);
     Ok(vec![Event::RefundApproved { case: id.clone(), fee, by: by.to_owned(), reason: case.reason.clone(), pending }])
 }
 

@@ -244,3 +244,104 @@ async fn an_account_with_entries_stays_in_its_currency() {
     );
     bridge.post("config/reload", &json!({})).await.expect(200);
 }
+
+impl TestBridge {
+    /// A booking of 19900 that stands alone, with tickets where they come at once.
+    async fn book_alone(&self, number: &str) {
+        let mut body = douyin::booking(number, "V1", "2026-12-01", 1, self.now());
+        body.as_object_mut().expect("fields").remove("source_order_id");
+        self.tell("create-order", body).await;
+        self.drain().await;
+    }
+
+    /// What the statement leaves of an order: what came in, and what went back.
+    async fn in_books(&self, number: &str) -> (i64, i64) {
+        let (order, path) =
+            (self.stored(number).await, "statements?settle_id=douyin-main&from=2026-11-01&to=2026-12-31");
+        let books = self.get(path).await.expect(200).json();
+        let of_order = |kind: &str| -> i64 {
+            let lines = books["lines"].as_array().expect("lines").iter();
+            let lines = lines.filter(|line| line["order_id"] == order.id.as_str() && line["kind"] == kind);
+            lines.map(|line| line["amount"].as_i64().expect("an amount")).sum()
+        };
+        (of_order("sale"), of_order("refund"))
+    }
+
+    async fn cancelled(&self, number: &str) {
+        let body = json!({ "order_id": number, "cancel_type": 2, "cancel_order_time_unix": self.now().seconds() });
+        self.tell("cancel-notify", body).await;
+        self.drain().await;
+    }
+}
+
+/// However it ends, the account is given what the books give back, and both keep what was kept as a fee.
+#[tokio::test]
+async fn a_booking_that_stands_alone_gives_its_money_back_on_the_account_and_in_the_books() {
+    const ALONE: i64 = 19_900;
+    let bridge = bridge_with(1_000_000, "after_payment").await;
+    let asked = async |number: &str, kind: i64, source: i64, fee: i64| {
+        let mut body = douyin::refund_apply(number, &format!("A-{number}"), source, fee, bridge.now());
+        body["after_sale_type"] = json!(kind);
+        bridge.tell("refund-apply", body).await;
+        bridge.drain().await;
+    };
+    let mut kept = 0;
+    let cases = ["cancelled", "refunded", "refunded for a fee", "called off", "decided by the channel", "by ops"];
+    for (index, how) in cases.into_iter().enumerate() {
+        let number = format!("R{index}");
+        bridge.book_alone(&number).await;
+        assert_eq!(bridge.credit().await.0, -kept - ALONE, "{how}");
+        let fee = if how == "refunded for a fee" { 800 } else { 0 };
+        match how {
+            "refunded" | "refunded for a fee" => asked(&number, 1, 101, fee).await,
+            "called off" => asked(&number, 2, 101, 0).await,
+            _ => {}
+        }
+        match how {
+            "decided by the channel" => {
+                let notices = json!([{ "certificate_id": "c1", "code": "q", "audit_result": 1 }]);
+                let body = json!({
+                    "order_id": number, "after_sale_id": "S1", "after_sale_type": 1, "notice_list": notices,
+                });
+                bridge.tell("info-sync", body).await;
+            }
+            "by ops" => {
+                let path = format!("orders/douyin-main:{number}/cancel");
+                bridge.post(&path, &json!({ "reason": "storm" })).await.expect(200);
+            }
+            _ => {}
+        }
+        if how != "decided by the channel" {
+            bridge.cancelled(&number).await;
+        }
+        bridge.drain().await;
+        kept += fee;
+        assert_eq!(bridge.credit().await.0, -kept, "{how}");
+        assert_eq!(bridge.in_books(&number).await, (ALONE, ALONE - fee), "{how}");
+        let payment = if fee > 0 { "partially_refunded" } else { "refunded" };
+        assert_eq!(bridge.order(&number).await["payment"]["state"], payment, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_booking_that_a_manager_declines_gives_its_money_back_on_the_account_and_in_the_books() {
+    let bridge = TestBridge::start_with(|files| {
+        let credit = "[[credit_account]]\nid = \"acme\"\ncurrency = \"CNY\"\nlimit = 1000000\n";
+        files.insert("credit.toml".to_owned(), credit.to_owned());
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel of the example");
+        *channel = channel.replace("[settings]", "[settings]\ncredit_account = \"acme\"");
+        let product = files.get_mut("products/lakeside.toml").expect("the products of the example");
+        *product = product.replace("confirm  = \"auto\"", "confirm  = \"manual\"");
+    })
+    .await;
+    bridge.book_alone("R1").await;
+    assert_eq!(bridge.order("R1").await["booking"]["state"], "requested");
+    assert_eq!(bridge.credit().await.0, -19_900);
+    bridge.post("orders/douyin-main:R1/decline", &json!({ "reason": "full" })).await.expect(200);
+    bridge.drain().await;
+    for again in [false, true] {
+        assert_eq!((bridge.credit().await.0, bridge.in_books("R1").await), (0, (19_900, 19_900)), "{again}");
+        assert_eq!(bridge.order("R1").await["payment"]["state"], "refunded");
+        bridge.cancelled("R1").await;
+    }
+}

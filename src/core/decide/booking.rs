@@ -4,7 +4,7 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
-use crate::decide::{sale, ticketing};
+use crate::decide::{sale, settlement, ticketing};
 use crate::id::ExternalId;
 use crate::message::{DeadlineKind, Effect, Event, HoldWish, Notification, RequestBooking};
 use crate::order::money::PaymentMode;
@@ -237,6 +237,7 @@ pub(super) fn reject(draft: &mut Draft, reason: &FreeText) -> Result<(), Rejecti
     }
     Ok(())
 }
+        settlement::give_back_alone(draft, draft.now());
 
 pub(super) fn waiting(order: &Order) -> Result<&Booking, Rejection> {
     match &order.booking {

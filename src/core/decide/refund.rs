@@ -175,7 +175,7 @@ fn start_approval(draft: &mut Draft, case: &RefundCase, booking: &Booking, verdi
 fn finish_approval(draft: &mut Draft, case: &RefundCase, verdict: Verdict) {
     let order = draft.order();
     let Verdict { case: id, fee, by, reason } = verdict;
-    let pending = case.sends_back(&order.money, fee, draft.now());
+    let pending = case.sends_back(&order, fee, draft.now());
     draft.event(Event::RefundApproved { case: id.clone(), fee, by, reason, pending });
     draft.tell(Notification::RefundApproved { case: id, fee });
     // A channel that leads the order ends the booking itself, once it agrees.

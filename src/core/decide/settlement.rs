@@ -170,12 +170,13 @@ pub(super) fn record_cancellation(draft: &mut Draft, cancellation: &RecordCancel
     }
     match order.state {
         OrderState::Cancelled => settle_case(draft, None),
-        OrderState::Completed => dispute(draft),
+        OrderState::Completed => return dispute(draft),
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => {
             settle_case(draft, None);
             end_all(draft, cancellation.reason, None);
         }
     }
+    give_back_alone(draft, cancellation.at);
 }
 
 /// A booking is off; `refund` is what told so, where nobody had asked us.
@@ -205,6 +206,7 @@ fn booking_off(draft: &mut Draft, cancellation: &RecordCancellation, refund: Opt
         None if order.kind == OrderKind::Direct => end_order_once(draft, cancellation.reason),
         None => {}
     }
+    give_back_alone(draft, cancellation.at);
 }
 
 /// The case behind a cancelled booking has come to its end: with the money, or with the booking only.
@@ -215,17 +217,33 @@ fn settle_booking_case(draft: &mut Draft, kind: RefundKind, at: UnixMillis) {
         (RefundKind::CancelBooking, OrderKind::Voucher) => {}
         (RefundKind::CancelBooking, OrderKind::Direct) => end_order_once(draft, CancelReason::RefundedBeforeUse),
         (RefundKind::Refund, _) => {
-            let money = &order.money;
-            let back = money.presumed_back();
-            let fee = money.held() - back;
-            if back > 0 && money.mode == PaymentMode::Ledger {
-                draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Done, back, at) });
-            }
-            if fee > 0 && money.fee() == 0 && money.mode == PaymentMode::Ledger {
-                draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, at) });
-            }
+            give_back(draft, at);
             end_order_once(draft, CancelReason::RefundedBeforeUse);
         }
+    }
+}
+
+/// All that is to go back has gone back, and nobody names the amount.
+fn give_back(draft: &mut Draft, at: UnixMillis) {
+    let money = &draft.order().money;
+    let back = money.presumed_back();
+    let fee = money.held() - back;
+    if back > 0 && money.mode == PaymentMode::Ledger {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Done, back, at) });
+    }
+    if fee > 0 && money.fee() == 0 && money.mode == PaymentMode::Ledger {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, at) });
+    }
+}
+
+/// A booking that stands alone is the sale as well: when it ends before its use, its money goes back with it. No other message would say
+/// so, since the refunds that are told by themselves are those of vouchers (`adapters/douyin/README.md`).
+pub(super) fn give_back_alone(draft: &mut Draft, at: UnixMillis) {
+    let order = draft.order();
+    let stands_alone = order.kind == OrderKind::Direct && order.channel_state.is_none();
+    // A channel that asks has its own way: see the policy for what is returned.
+    if stands_alone && order.state == OrderState::Cancelled && order.rules.channel.news.is_by_calls() {
+        give_back(draft, at);
     }
 }
 
@@ -245,6 +263,7 @@ pub(super) fn cancel_order(draft: &mut Draft, reason: &FreeText) -> Result<(), R
         return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
     }
     end_all(draft, CancelReason::ByOps, Some(reason));
+    give_back_alone(draft, draft.now());
     draft.tell(Notification::OrderCancelled { reason: reason.to_owned() });
     Ok(())
 }

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ExternalId, RefundCaseId};
-use crate::order::money::{EntryStatus, LedgerEntry, Money, PaymentMode};
+use crate::order::money::{EntryStatus, LedgerEntry, PaymentMode};
+use crate::order::{Order, OrderKind};
 use crate::quoted::FreeText;
 use crate::time::UnixMillis;
 
@@ -110,10 +111,11 @@ pub struct RefundCase {
 
 impl RefundCase {
     /// The money that an approval sends on its way, unless some is already: all that is held but `fee`. What was kept as the fee of an
-    /// earlier refund is nobody's to return.
-    pub(crate) fn sends_back(&self, money: &Money, fee: i64, at: UnixMillis) -> Option<LedgerEntry> {
+    /// earlier refund is nobody's to return. A booking that stands alone is never cancelled without its money.
+    pub(crate) fn sends_back(&self, order: &Order, fee: i64, at: UnixMillis) -> Option<LedgerEntry> {
+        let money = &order.money;
         let returns = money.held() - money.fee();
-        let goes_back = self.kind == RefundKind::Refund
+        let goes_back = (self.kind == RefundKind::Refund || order.kind == OrderKind::Direct)
             && money.mode == PaymentMode::Ledger
             && returns > fee
             && money.refund_pending() == 0;

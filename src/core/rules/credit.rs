@@ -66,7 +66,9 @@ impl Position {
         match order.state {
             // What a refund left behind is the distributor's cost; everything else goes back.
             OrderState::Cancelled => {
-                let kept = money.fee().min(received - refunded).max(0);
+                // While an approved return is on its way, its fee is what it leaves.
+                let leaves = if money.presumes_refund() && money.refund_pending() > 0 { money.left() } else { 0 };
+                let kept = money.fee().max(leaves).min(received - refunded).max(0);
                 Self { held: 0, taken: received, returned: received - kept }
             }
             OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
@@ -169,6 +171,16 @@ mod tests {
             (OrderState::Cancelled, &[(Charge, 100), (Refund, 110), (Fee, 20)], at(0, 100, 100)),
         ] {
             assert_eq!(Position::of(&order(state, movements)), expected, "{state:?} {movements:?}");
+        }
+        // What an approval leaves is the distributor's cost at once, and no other return that is on its way.
+        for (presumed, returned) in [(true, 80), (false, 100)] {
+            let mut order = order(OrderState::Cancelled, &[(Charge, 100)]);
+            let mut back = LedgerEntry::presumed(EntryStatus::Pending, 80, UnixMillis(0));
+            if !presumed {
+                back.reference = "r1".to_owned();
+            }
+            order.money.record(back);
+            assert_eq!(Position::of(&order), at(0, 100, returned), "{presumed}");
         }
     }
 

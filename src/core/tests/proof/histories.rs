@@ -267,6 +267,7 @@ proptest! {
             }
             prop_assert!(violations(story.order()).is_empty());
             outside.see(&story.effects);
+            prop_assert!(is_given_back(story.order()), "`{}`: {:?}", command.name(), story.order().money);
             if is_repeatable(&command) {
                 story.tell(&actor, &command);
                 prop_assert!(story.is_quiet(), "`{}` again: {:?} {:?}", command.name(), story.events, story.effects);

@@ -9,8 +9,8 @@ use ticketbridge_core::message::{
 };
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{
-    AttentionKind, Booking, CancelReason, OrderKind, RefundCase, RefundKind, RefundSource, RefundState, TicketKind,
-    TicketRequest, TicketingState,
+    AttentionKind, Booking, CancelReason, OrderKind, OrderState, RefundCase, RefundKind, RefundSource, RefundState,
+    TicketKind, TicketRequest, TicketingState,
 };
 use ticketbridge_core::personal::{DocumentNumber, Person, Phone};
 use ticketbridge_core::product::{
@@ -18,6 +18,7 @@ use ticketbridge_core::product::{
     DateRange, Fee, FeeTier, GuestRule, GuestsWho, OverduePolicy, RuleSnapshot, TicketDelivery, Ticketing,
     VoucherProduct,
 };
+use ticketbridge_core::rules::credit::Position;
 use ticketbridge_core::{
     Actor, ActorKind, Answering, BookingId, ChannelId, Command, Date, Effect, Event, ExternalId, Millis, Moment,
     Notification, Order, Outcome, ProductCode, RefundCaseId, Rejection, Seed, TimeZone, UnixMillis, run,
@@ -157,6 +158,20 @@ pub(crate) fn sale(terms: Terms, paid: bool) -> Command {
 }
 
 fn guest() -> Person {
+/// Whether a booking that stands alone, and has ended before its use, keeps nothing but a fee; and its books say what its credit account
+/// says. Money that is paid for it afterwards is for a person to return.
+pub(crate) fn is_given_back(order: &Order) -> bool {
+    let ended_alone = order.kind == OrderKind::Direct && order.state == OrderState::Cancelled;
+    if !ended_alone || order.needs(AttentionKind::UnexpectedPayment) {
+        return true;
+    }
+    let money = &order.money;
+    let approved = order.refund_case.as_ref().and_then(|case| case.fee).unwrap_or(0);
+    let on_account = Position::of(order);
+    money.left() <= money.fee().max(approved)
+        && (money.refund_pending() > 0 || on_account.taken - on_account.returned == money.held().max(0))
+}
+
     Person { name: None, phone: Some(Phone::new("13800000001")), document: None }
 }
 

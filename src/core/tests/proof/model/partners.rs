@@ -362,7 +362,8 @@ fn channel_acts(search: &Search, world: &mut World, action: Action) {
             None => return,
         },
         Action::Settle => match &world.order.refund_case {
-            Some(case) if case.kind == RefundKind::CancelBooking => {
+            // The channel tells refunds of vouchers by themselves; of a booking it tells that it is cancelled.
+            Some(case) if direct || case.kind == RefundKind::CancelBooking => {
                 Command::RecordCancellation(cancellation(case.target.as_str(), now))
             }
             Some(case) => {

@@ -12,6 +12,7 @@ use ticketbridge_core::order::{
 
 use super::Search;
 use super::world::{Held, World};
+use crate::support::is_given_back;
 
 pub(crate) const NO_LIVE_TICKET_BEHIND: &str =
     "once quiet, no ticket admits behind a cancelled booking, unless somebody is told";
@@ -49,6 +50,10 @@ pub(crate) fn all(search: &Search) -> Vec<Property<Search>> {
         Property::always("once quiet, a guest who entered is recorded, or waits for something", no_forgotten_visit),
         Property::always("once quiet, tickets that we believe in admit", believed_tickets_admit),
         Property::always("stock is taken once and returned once", stock_is_right),
+        Property::always(
+            "a booking that stands alone gives back all but its fee when it ends, on the account as in the books",
+            |_, w: &World| is_given_back(&w.order),
+        ),
     ];
     if search.whole {
         all.extend(reached());
