@@ -87,20 +87,32 @@ async fn a_voucher_is_booked_as_what_it_was_sold_as() {
 async fn a_sale_first_told_by_its_booking_shows_what_is_wrong_with_it() {
     crate::support::leaves_work();
     let bridge = TestBridge::start().await;
-    for (number, count, amount, says) in [
-        ("V100", 2, 2, Some("the channel's price for 2 units is 2, ours is 39800")),
-        ("V200", 6, 6 * 19_900, Some("an order has at least 1 unit and at most 5; this one has 6")),
-        ("V300", 2, 2 * 19_900, None),
+    for (number, count, amount, code, says) in [
+        ("V100", 2, 2, 23, Some("the channel's price for 2 units is 2, ours is 39800")),
+        ("V200", 6, 6 * 19_900, 0, Some("an order has at least 1 unit and at most 5; this one has 6")),
+        ("V300", 2, 2 * 19_900, 0, None),
     ] {
         let mut booking = douyin::booking(&format!("R{number}"), number, "2026-12-01", count, bridge.now());
         booking["amount"] = json!({ "origin_amount": amount, "pay_amount": amount });
-        bridge.douyin("create-order", &booking).await.expect(200);
+        let reply = bridge.douyin("create-order", &booking).await.expect(200).json();
+        assert_eq!(reply["data"]["error_code"], code, "{reply}");
         let order = bridge.stored(number).await;
         assert!(order.is_stub);
+        assert_eq!(order.booking.is_some(), code == 0, "{number}");
         let doubt = order.attention.iter().find(|a| a.kind == AttentionKind::Contradiction);
         assert_eq!(doubt.is_some(), says.is_some(), "{:?}", order.attention);
         assert!(doubt.is_none_or(|doubt| doubt.sentence.contains(says.unwrap_or_default())), "{doubt:?}");
     }
+    // The sale itself says what was paid; another price there is refused as that of any sale.
+    for (number, amount, code) in [("V100", 39_800, 0), ("V300", 2, 23)] {
+        let mut sale = douyin::sale(number, 2, bridge.now());
+        sale["amount"] = json!({ "origin_amount": amount, "pay_amount": amount });
+        let reply = bridge.douyin("create-order", &sale).await.expect(200).json();
+        assert_eq!(reply["data"]["error_code"], code, "{reply}");
+    }
+    let order = bridge.stored("V100").await;
+    assert_eq!((order.is_stub, order.money.received(), order.attention.len()), (false, 39_800, 0));
+    bridge.book("R101", "V100", "2026-12-01").await;
 }
 
 /// A log that a test reads.

@@ -75,6 +75,39 @@ async fn a_date_told_with_the_demand_is_checked_and_its_last_place_goes_to_one()
     .await;
 }
 
+/// Whichever generation a booking comes in, and whether its voucher is known or not.
+#[tokio::test]
+async fn another_price_is_refused_in_every_way_that_a_booking_comes_in() {
+    let bridge = TestBridge::start().await;
+    for (way, (call, has_voucher)) in
+        [("v2-create-order", false), ("v2-create-order", true), ("create-order", false), ("create-order", true)]
+            .into_iter()
+            .enumerate()
+    {
+        // More is never paid than before discounts.
+        for (index, (gross, paid, code)) in
+            [(1, 1, 23), (19_899, 19_899, 23), (19_900, 19_901, 23), (19_900, 15_000, 0)].into_iter().enumerate()
+        {
+            let (number, sale) = (format!("R{way}{index}"), format!("V{way}{index}"));
+            let mut body = if call == "create-order" {
+                let mut body = douyin::booking(&number, &sale, "2026-12-01", 1, bridge.now());
+                body["amount"] = json!({ "origin_amount": gross, "pay_amount": paid });
+                body
+            } else {
+                let mut body = booking(&number, &sale, bridge.now());
+                (body["original_amount"], body["pay_amount"]) = (json!(gross), json!(paid));
+                body
+            };
+            if !has_voucher {
+                body.as_object_mut().expect("fields").remove("source_order_id");
+            }
+            let reply = bridge.douyin(call, &body).await.expect(200).json();
+            assert_eq!(reply["data"]["error_code"], code, "{call} {has_voucher} {gross} {paid}: {reply}");
+        }
+    }
+    crate::support::leaves_work();
+}
+
 #[tokio::test]
 async fn a_booking_of_the_first_generation_names_its_date() {
     let bridge = TestBridge::start().await;

@@ -30,6 +30,9 @@ pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(),
     if request.hold.is_none() {
         check_phone_is_there(&order, request.contact.as_ref())?;
     }
+    if order.is_stub {
+        rules::sale::check_price_as_booked(&order.rules, order.quantity, &order.money)?;
+    }
     rules::check_booking(&order.rules, order.quantity, request, draft.now())?;
     if order.kind == OrderKind::Direct {
         rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
@@ -234,10 +237,10 @@ pub(super) fn reject(draft: &mut Draft, reason: &FreeText) -> Result<(), Rejecti
     draft.tell(Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() });
     if order.kind == OrderKind::Direct {
         endings::end_order(draft, CancelReason::Rejected, None);
+        settlement::give_back_alone(draft, draft.now());
     }
     Ok(())
 }
-        settlement::give_back_alone(draft, draft.now());
 
 pub(super) fn waiting(order: &Order) -> Result<&Booking, Rejection> {
     match &order.booking {

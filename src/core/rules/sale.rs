@@ -4,7 +4,8 @@
 
 use crate::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use crate::message::{Counts, Sale};
-use crate::product::{BookingProduct, GuestField, GuestsWho, RuleSnapshot};
+use crate::order::money::Money;
+use crate::product::{BookingProduct, Currency, GuestField, GuestsWho, RuleSnapshot};
 use crate::rejection::{Rejection, Why};
 use crate::rules::phone;
 use crate::time::Date;
@@ -15,7 +16,7 @@ use crate::words::{units, units_are};
 pub fn check_sale(rules: &RuleSnapshot, sale: &Sale, counts: &Counts) -> Result<(), Rejection> {
     check_quantity(rules, sale.quantity)?;
     check_amounts(sale)?;
-    check_voucher_price(rules, sale)?;
+    check_sale_price(rules, sale)?;
     check_phone(sale)?;
     check_stock(sale.quantity, counts)?;
     check_phone_share(rules, sale.quantity, counts)?;
@@ -26,23 +27,44 @@ pub fn check_sale(rules: &RuleSnapshot, sale: &Sale, counts: &Counts) -> Result<
 pub(crate) fn check_terms(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
     check_quantity(rules, sale.quantity)?;
     check_amounts(sale)?;
-    check_voucher_price(rules, sale)
+    check_sale_price(rules, sale)
 }
 
 /// The price check of a direct order (DY-03): `gross`, its price before discounts in minor units, must be the calendar's
-/// price of the visit date times the units. Nothing is refused where the check is off, the date is not known yet, or the
-/// calendar names no price.
+/// price of the visit date times the units; where the date comes later, with the demand for the tickets, it must be that of some day.
+/// Nothing is refused where the check is off, or the calendar names no price.
 pub fn check_direct_price(
     rules: &RuleSnapshot,
     quantity: u32,
     gross: i64,
     visit_date: Option<Date>,
 ) -> Result<(), Rejection> {
-    let price = visit_date.and_then(|date| rules.booking.calendar_on(date)).and_then(|day| day.price);
-    match price {
-        Some(price) if rules.channel.price_check && rules.voucher.is_none() => check_price(quantity, gross, price),
-        _ => Ok(()),
+    if !rules.channel.price_check || rules.voucher.is_some() {
+        return Ok(());
     }
+    let Some(date) = visit_date else { return check_price_of_some_day(&rules.booking, quantity, gross) };
+    match rules.booking.calendar_on(date).and_then(|day| day.price) {
+        Some(price) => check_price(quantity, gross, price),
+        None => Ok(()),
+    }
+}
+
+/// Of a visit whose day is not known yet, at least one day must have the price. A day without a price may be the one.
+fn check_price_of_some_day(product: &BookingProduct, quantity: u32, gross: i64) -> Result<(), Rejection> {
+    let mut refusal = Ok(());
+    for day in &product.calendar {
+        let Some(price) = day.price else { return Ok(()) };
+        refusal = check_price(quantity, gross, price);
+        if refusal.is_ok() {
+            return refusal;
+        }
+    }
+    refusal
+}
+
+/// The price of a voucher that only its booking tells of (DY-03): the sale itself would have been refused, and so is the booking.
+pub(crate) fn check_price_as_booked(rules: &RuleSnapshot, quantity: u32, money: &Money) -> Result<(), Rejection> {
+    check_paid_price(rules, quantity, (money.gross, money.due), &money.currency)
 }
 
 /// Whether a product may be sold by resellers that reserve first: they bring one contact for each unit, and no documents, and pay our
@@ -89,16 +111,32 @@ fn check_amounts(sale: &Sale) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn check_voucher_price(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
+/// The price of a sale, as far as it does not depend on the date of a visit.
+pub(crate) fn check_sale_price(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
+    check_paid_price(rules, sale.quantity, (sale.gross, sale.due), &sale.currency)
+}
+
+fn check_paid_price(
+    rules: &RuleSnapshot,
+    quantity: u32,
+    (gross, due): (i64, i64),
+    currency: &Currency,
+) -> Result<(), Rejection> {
+    // Discounts make a price lower.
+    if rules.channel.price_check && due > gross {
+        let sentence =
+            format!("{due} is to be paid for what costs {gross} before discounts, in minor units; make the two agree");
+        return Err(Rejection::new(Why::PriceMismatch, sentence).at("due"));
+    }
     let Some(voucher) = &rules.voucher else { return Ok(()) };
-    if sale.currency != voucher.currency {
+    if *currency != voucher.currency {
         let sentence = format!(
             "the channel sells in {}, the product is priced in {}; make the two equal",
-            sale.currency.0, voucher.currency.0
+            currency.0, voucher.currency.0
         );
         return Err(Rejection::new(Why::PriceMismatch, sentence).at("currency"));
     }
-    if rules.channel.price_check { check_price(sale.quantity, sale.gross, voucher.price) } else { Ok(()) }
+    if rules.channel.price_check { check_price(quantity, gross, voucher.price) } else { Ok(()) }
 }
 
 /// Compares the price before discounts: a coupon of the platform is no mismatch (`docs/src/contract/configuration.md`).
@@ -173,7 +211,7 @@ fn check_credit(sale: &Sale, counts: &Counts) -> Result<(), Rejection> {
 mod tests {
     use super::*;
     use crate::personal::Phone;
-    use crate::product::Currency;
+    use crate::product::{CalendarRange, Currency};
     use crate::rules::samples;
 
     fn why(edit: impl FnOnce(&mut RuleSnapshot, &mut Sale, &mut Counts)) -> Option<Why> {
@@ -211,6 +249,8 @@ mod tests {
             (true, 39_800, 30_000, None),
             (true, 39_799, 39_799, Some(Why::PriceMismatch)),
             (true, 39_801, 39_801, Some(Why::PriceMismatch)),
+            (true, 39_800, 39_801, Some(Why::PriceMismatch)),
+            (false, 39_800, 39_801, None),
             (false, 39_799, 39_799, None),
             (false, -1, 0, Some(Why::Invalid)),
             (false, 0, -1, Some(Why::Invalid)),
@@ -246,8 +286,17 @@ mod tests {
         assert_eq!(ask(&rules, 39_800, date), None);
         assert_eq!(ask(&rules, 39_801, date), Some(Why::PriceMismatch));
         assert_eq!(ask(&rules, 39_799, date), Some(Why::PriceMismatch));
-        assert_eq!(ask(&rules, 39_801, None), None);
         assert_eq!(ask(&samples::rules(), 39_801, date), None);
+        // The day comes later: some day must have the price.
+        assert_eq!(ask(&rules, 39_800, None), None);
+        assert_eq!(ask(&rules, 39_801, None), Some(Why::PriceMismatch));
+        let dearer = CalendarRange { price: Some(30_000), ..rules.booking.calendar[0].clone() };
+        rules.booking.calendar.push(dearer);
+        assert_eq!((ask(&rules, 60_000, None), ask(&rules, 39_800, None)), (None, None));
+        assert_eq!(ask(&rules, 60_001, None), Some(Why::PriceMismatch));
+        rules.booking.calendar[1].price = None;
+        assert_eq!(ask(&rules, 60_001, None), None);
+        rules.booking.calendar.pop();
         rules.booking.calendar[0].price = None;
         assert_eq!(ask(&rules, 39_801, date), None);
         rules.booking.calendar[0].price = Some(19_900);
