@@ -8,7 +8,7 @@ use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_booking, end_order};
 use crate::decide::ticketing;
 use crate::id::RefundCaseId;
-use crate::message::{ActorKind, ApplyRefund, DeadlineKind, Effect, Event, Notification, RecordRejection};
+use crate::message::{Actor, ActorKind, ApplyRefund, DeadlineKind, Effect, Event, Notification, RecordRejection};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
     RefundSource, RefundState, TicketingState,
@@ -37,7 +37,7 @@ pub(super) fn apply_saying(
         return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
     }
     let review_by = review_by(&order, application.requested_at, draft.now());
-    let case = RefundCase {
+    let mut case = RefundCase {
         target: application.target.clone(),
         kind: application.kind,
         source: application.source,
@@ -53,11 +53,26 @@ pub(super) fn apply_saying(
         if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
             ticketing::ask_about_kept(draft, booking);
         }
+        take_over(&mut case, open, &draft.order());
     }
     draft.event(Event::RefundApplied { case: Box::new(case) });
     let warn_at = warnings(&order, review_by);
     draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
     Ok(())
+}
+
+/// A person has approved the request before, and its tickets are being voided for that: whoever asks again wishes the same, and what was
+/// decided goes on. What policy began it judges anew, by what this request names.
+fn take_over(case: &mut RefundCase, before: &RefundCase, order: &Order) {
+    let is_voided = order.booking_of(case).is_some_and(|b| b.ticketing.state == TicketingState::Cancelling);
+    let by_person = before.decided_by.as_deref() != Some(Actor::policy().name.as_str());
+    if before.intent == RefundIntent::ApproveOnceVoid && is_voided && by_person {
+        case.intent = RefundIntent::ApproveOnceVoid;
+        case.fee = before.fee.map(|fee| fee.min(case.channel_fee));
+        case.decided_by.clone_from(&before.decided_by);
+        case.decided_at = before.decided_at;
+        case.reason.clone_from(&before.reason);
+    }
 }
 
 /// Until when a request must be decided. One that is told to lie ahead of us runs from now: or it would never warn.

@@ -4,7 +4,8 @@
 
 use crate::message::{Actor, Command};
 use crate::order::{
-    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
+    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, RefundState,
+    TicketingState,
 };
 use crate::product::OverduePolicy;
 use crate::rules;
@@ -85,8 +86,16 @@ fn review(order: &Order, case: &RefundCase) -> Review {
 
 /// What is to be said before anything else is looked at: a decision was taken and waits for the tickets, or they were asked back in vain.
 fn tickets_first(order: &Order, case: &RefundCase, booking: &Booking) -> Option<Review> {
+    if is_begun_before(order, case, booking) && !order.parked_for(booking) {
+        return Some(by_rule(order, case, booking));
+    }
     let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
-    match (case.intent, booking.ticketing.state) {
+    // A person was asked only because the tickets could not be voided: now they are.
+    let intent = match case.intent {
+        RefundIntent::WaitsForPerson if case.decided_by.is_some() && is_void(booking) => RefundIntent::ApproveOnceVoid,
+        intent => intent,
+    };
+    match (intent, booking.ticketing.state) {
         // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
         (
             RefundIntent::ApproveOnceVoid,
@@ -133,6 +142,33 @@ fn tickets_first(order: &Order, case: &RefundCase, booking: &Booking) -> Option<
             | TicketingState::Cancelling
             | TicketingState::Cancelled,
         ) => None,
+    }
+}
+
+/// Whether policy had begun to void the tickets of `booking` for a request that `case` has taken the place of: it is the same wish, and what
+/// was begun goes on.
+fn is_begun_before(order: &Order, case: &RefundCase, booking: &Booking) -> bool {
+    let is_open = case.intent == RefundIntent::Undecided
+        && matches!(booking.ticketing.state, TicketingState::Cancelling | TicketingState::Cancelled);
+    let before = order.past_refund_cases.last().filter(|before| {
+        before.state == RefundState::Withdrawn
+            && before.intent == RefundIntent::ApproveOnceVoid
+            && before.decided_by.as_deref() == Some(Actor::policy().name.as_str())
+    });
+    is_open && before.and_then(|before| order.booking_of(before)).is_some_and(|named| named.id == booking.id)
+}
+
+/// Whether no ticket of it can admit anybody any more.
+fn is_void(booking: &Booking) -> bool {
+    match booking.ticketing.state {
+        TicketingState::Cancelled | TicketingState::Failed => true,
+        TicketingState::NotNeeded
+        | TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::Issued
+        | TicketingState::Cancelling
+        | TicketingState::CancelRefused => false,
     }
 }
 
@@ -217,14 +253,20 @@ fn call_under_way(order: &Order, booking: &Booking) -> bool {
 
 /// Tickets exist: the product's own rule decides, where it has one.
 fn ticketed(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
-    let product = &order.rules.booking;
-    let zone = order.rules.channel.time_zone;
     match case.source {
         RefundSource::CustomerService | RefundSource::Merchant => {
-            return Review::Person("customer service or the merchant asked for it");
+            Review::Person("customer service or the merchant asked for it")
         }
-        RefundSource::Guest | RefundSource::TicketsLate | RefundSource::Expired | RefundSource::NotAccepted => {}
+        RefundSource::Guest | RefundSource::TicketsLate | RefundSource::Expired | RefundSource::NotAccepted => {
+            by_rule(order, case, booking)
+        }
     }
+}
+
+/// What the product's own rule says, whoever asks.
+fn by_rule(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
+    let product = &order.rules.booking;
+    let zone = order.rules.channel.time_zone;
     if !rules::cancellable_at(product, booking.visit_date, case.requested_at, zone) {
         return Review::Person("the product cannot be cancelled at this time");
     }

@@ -192,3 +192,90 @@ fn a_callback_under_way_decides_a_request_for_late_tickets() {
     story.reported(NotificationOutcome::Refused { code: "7".into(), why: "late".into() });
     assert_eq!(story.case().intent, RefundIntent::WaitsForPerson, "no longer held up");
 }
+
+#[test]
+fn a_second_request_while_the_tickets_are_voided_is_the_same_wish() {
+    // Whoever asks, and however often.
+    for source in [RefundSource::Guest, RefundSource::Expired, RefundSource::CustomerService, RefundSource::TicketsLate]
+    {
+        let mut story = Story::ticketed(VOUCHER);
+        story.applied("S1", RefundSource::Guest);
+        assert!(story.calls(TicketOp::Cancel), "{source:?}");
+        story.applied("S2", source);
+        let case = story.case();
+        assert_eq!((case.state, case.intent), (RefundState::UnderReview, RefundIntent::ApproveOnceVoid), "{source:?}");
+        assert!(!story.calls(TicketOp::Cancel) && !story.notifications("refund_approved"), "{source:?}");
+        story.facts(TicketFacts::Cancelled);
+        assert_eq!(story.refund(), RefundState::Approved, "{source:?}");
+        assert!(
+            story.notifications("refund_approved") && !story.order().needs(AttentionKind::RefundWaits),
+            "{source:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_person_has_approved_holds_for_a_second_request() {
+    let mut story = Story::ticketed(BY_PEOPLE);
+    story.applied("S1", RefundSource::CustomerService);
+    let case = story.case().id.clone();
+    story.tell(&ops(), &Command::ApproveRefund { case, fee: Some(0), without_backend: false, reason: None });
+    story.applied("S2", RefundSource::Guest);
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::Approved);
+    assert_eq!((story.case().fee, story.case().decided_by.as_deref()), (Some(0), Some(ops().name.as_str())));
+}
+
+#[test]
+fn tickets_that_the_back_end_voids_after_it_had_refused_end_what_was_approved() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.applied("S1", RefundSource::Guest);
+    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false });
+    assert!(story.order().needs(AttentionKind::CancelRefused));
+    assert_eq!(story.case().intent, RefundIntent::WaitsForPerson);
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::Approved);
+    assert!(!story.order().needs(AttentionKind::CancelRefused) && !story.order().needs(AttentionKind::RefundWaits));
+}
+
+#[test]
+fn a_booking_that_stands_alone_gives_its_money_back_however_it_ends() {
+    let manual = Terms { confirm: ticketbridge_core::product::Confirmation::Manual, ..DIRECT };
+    let off = |story: &mut Story| {
+        let off = Command::RecordCancellation(cancellation(SALE, story.now));
+        story.tell(&channel(), &off);
+    };
+    let mut declined = Story::paid(manual);
+    declined.tell(&channel(), &booking(SALE)).tell(&ops(), &Command::RejectBooking { reason: "full".into() });
+    let mut cancelled = Story::ticketed(DIRECT);
+    off(&mut cancelled);
+    let mut by_ops = Story::ticketed(DIRECT);
+    by_ops.tell(&ops(), &Command::CancelOrder { reason: "storm".into() });
+    let mut refunded = Story::ticketed(DIRECT);
+    refunded.applied("S1", RefundSource::Guest).facts(TicketFacts::Cancelled);
+    // It has been approved, and the channel has not said that it is done.
+    assert_eq!((refunded.order().money.refunded(), refunded.order().money.refund_pending()), (0, PRICE));
+    off(&mut refunded);
+    for (mut story, how) in
+        [(declined, "declined"), (cancelled, "cancelled"), (by_ops, "by ops"), (refunded, "refunded")]
+    {
+        for _ in 0..2 {
+            assert_eq!(story.order().money.refunded(), PRICE, "{how}");
+            assert!(is_given_back(story.order()), "{how}");
+            off(&mut story);
+        }
+        assert!(story.is_quiet(), "{how}");
+    }
+}
+
+#[test]
+fn a_visit_before_its_day_waits_for_no_booking_that_is_over() {
+    let mut story = Story::ticketed(VOUCHER);
+    let first = story.booking_id();
+    story.entered(first);
+    assert!(story.order().needs(AttentionKind::TooEarly));
+    let off = Command::RecordCancellation(cancellation(FIRST, story.now));
+    story.tell(&channel(), &off).facts(TicketFacts::Cancelled).tell(&channel(), &booking(SECOND));
+    assert!(!story.order().needs(AttentionKind::TooEarly), "nothing of it is recorded by itself");
+    assert!(story.order().needs(AttentionKind::RedeemedWhileRefunded), "what it means is for a person");
+}

@@ -146,8 +146,7 @@ fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdraw
 #[test]
 fn a_refund_rejected_after_its_tickets_were_made_void_is_flagged() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
-    story.applied("S1", RefundSource::CustomerService).approved();
-    story.applied("S2", RefundSource::CustomerService).facts(TicketFacts::Cancelled).rejected();
+    story.facts(TicketFacts::Cancelled).applied("S1", RefundSource::CustomerService).rejected();
     assert_eq!(story.booking().state, BookingState::Confirmed);
     assert!(story.flagged(AttentionKind::TicketingFailed));
 }
@@ -477,8 +476,7 @@ fn tickets_that_replace_void_ones_go_to_the_channel_again() {
 #[test]
 fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
-    story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
-    story.facts(TicketFacts::CancelRefused { reason: "closed".into(), used: false }).facts(TicketFacts::Cancelled);
+    story.demanded().facts(issued("T-1")).facts(TicketFacts::Cancelled).applied("S1", RefundSource::CustomerService);
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
     assert!(!story.notifications("tickets_issued"), "held back");
     story.withdrawn();
