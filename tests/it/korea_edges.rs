@@ -146,6 +146,35 @@ async fn edge_03_days_before_the_visit_are_counted_in_seoul() {
 }
 
 #[tokio::test]
+async fn tickets_never_end_before_the_visit_begins() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let midnight = "2026-12-13T00:00:00+09:00";
+    for (number, from, to, until) in [
+        ("R1", midnight, midnight, json!(null)),
+        ("R2", midnight, "2026-12-13T12:00:00+09:00", json!(midnight)),
+        ("R3", midnight, "2026-12-14T00:00:00+09:00", json!(null)),
+    ] {
+        let mut it = reservation(number, "pd_auto", "CONFIRMED");
+        (it["use"]["from"], it["use"]["to"], it["use"]["valid_until"]) = (json!(from), json!(to), until);
+        for line in it["lines"].as_array_mut().expect("lines") {
+            line["detail_no"] = json!(format!("{}-{number}", line["detail_no"].as_str().expect("a number")));
+        }
+        bridge.kakao_is(event(number, "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        bridge.drain().await;
+        let booking = bridge.booked(number).await.booking.expect("a booking");
+        let days = [booking.visit_date, booking.valid_until].map(|day| day.expect("a day").to_string());
+        assert_eq!(days, ["2026-12-13", "2026-12-13"], "{number}");
+    }
+    for asked in bridge.partners.sent("/bridge/reservations") {
+        assert_eq!(
+            (&asked.body["visit_date"], &asked.body["valid_until"]),
+            (&json!("2026-12-13"), &json!("2026-12-13"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn edge_04_the_day_of_the_visit_begins_at_fifteen_hours_utc() {
     crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;

@@ -91,6 +91,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The first and the last day on which it admits. A slot that begins and ends at midnight, or a last day that lies before the first, is
+    /// good for the first.
+    pub(crate) fn dates(&self) -> (Option<Date>, Option<Date>) {
+        (self.visit_date, self.valid_until.map(|last| self.visit_date.map_or(last, |first| last.max(first))))
+    }
+
     /// Whether it says more than what is known: by the channel's own count; where there is none, by time and then by stage
     /// (`adapters/kakao/README.md`).
     pub fn is_news_to(&self, channel_state: Option<&ChannelState>) -> bool {

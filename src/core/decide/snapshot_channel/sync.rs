@@ -166,7 +166,7 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
     draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
         sale: Box::new(sale),
-        dates: (snapshot.visit_date, snapshot.valid_until),
+        dates: snapshot.dates(),
     });
 }
 
@@ -192,7 +192,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot) {
     let product = &order.rules.booking;
     let terms = booking::Terms {
         channel_booking_id: &order.channel_order_id,
-        dates: (snapshot.visit_date, snapshot.valid_until),
+        dates: snapshot.dates(),
         time: snapshot.visit_time.clone(),
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
