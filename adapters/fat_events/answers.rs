@@ -119,14 +119,7 @@ fn refused(rejection: &Rejection) -> HttpReply {
 }
 
 fn unauthenticated(error: &AuthError, zone: TimeZone) -> HttpReply {
-    let code = match error {
-        AuthError::Missing(_) => "missing_signature",
-        // One word for both: nobody learns by asking which keys there are.
-        AuthError::UnknownKey(_) | AuthError::BadSignature | AuthError::Ambiguous(_) => "bad_signature",
-        AuthError::BadTimestamp(_) => "bad_timestamp",
-        AuthError::StaleTimestamp { .. } => "stale_timestamp",
-    };
-    let mut body = problem_body(StatusCode::UNAUTHORIZED, code, &error.told(), None);
+    let mut body = problem_body(StatusCode::UNAUTHORIZED, error.code(), &error.told(), None);
     if let AuthError::StaleTimestamp { now, .. } = error {
         body["server_time"] = json!(now.rfc3339(zone));
     }

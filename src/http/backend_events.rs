@@ -261,7 +261,7 @@ fn command_of(event: &BackendEvent) -> Option<Command> {
 }
 
 fn unauthenticated(error: &AuthError) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "bad_signature", error.told())
+    Problem::new(StatusCode::UNAUTHORIZED, error.code(), error.told())
 }
 
 fn words(heard: &Heard, order: Option<&Order>) -> (StatusCode, &'static str, serde_json::Value) {

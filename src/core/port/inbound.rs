@@ -129,10 +129,24 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// What the caller is told: one text, whatever was wrong. Who guesses learns nothing by asking; the log and `ticketbridge verify` say the
-    /// truth.
+    /// What the caller is told. What his own headers show is said as it is; of keys and signatures there is one text, whatever was wrong:
+    /// who guesses learns nothing by asking, and the log and `ticketbridge verify` say the truth.
     pub fn told(&self) -> String {
-        Self::BadSignature.to_string()
+        match self {
+            Self::Missing(_) | Self::BadTimestamp(_) | Self::StaleTimestamp { .. } => self.to_string(),
+            Self::UnknownKey(_) | Self::BadSignature | Self::Ambiguous(_) => Self::BadSignature.to_string(),
+        }
+    }
+
+    /// Its stable word, where the contract is ours.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing_signature",
+            // One word for all: nobody learns by asking which keys there are.
+            Self::UnknownKey(_) | Self::BadSignature | Self::Ambiguous(_) => "bad_signature",
+            Self::BadTimestamp(_) => "bad_timestamp",
+            Self::StaleTimestamp { .. } => "stale_timestamp",
+        }
     }
 }
 

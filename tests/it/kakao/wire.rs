@@ -115,7 +115,8 @@ async fn edge_18_to_22_ids_signatures_and_times() {
     let early = good();
     bridge.advance(Millis::minutes(6));
     let reply = bridge.ask(early).await;
-    reply.problem(401, "stale_timestamp");
+    let says = reply.problem(401, "stale_timestamp");
+    assert_eq!(says, "the time stamp is 360 s in the past, more than 5 minutes away; check the clocks");
     assert_eq!(reply.json()["server_time"], "2026-11-21T11:06:00+09:00");
 
     bridge.kakao_is(sample(), "accepted").await;
