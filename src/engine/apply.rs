@@ -127,6 +127,7 @@ impl Change<'_> {
     pub(crate) async fn place(&self, tx: &Tx, command: &Command) -> Result<Applied, EngineError> {
         let outcome = run(None, command, self.actor, self.moment, self.answering)?;
         tx.insert_order(&outcome.order, &outcome.events).await?;
+        owned::name(tx, None, &outcome.order).await?;
         self.enqueue(tx, &outcome.order, 0, &outcome.effects).await?;
         purchase_limits::follow(tx, None, &outcome.order).await?;
         credit::follow(tx, self.running, None, &outcome.order).await?;

@@ -6,8 +6,11 @@ use ticketbridge_core::message::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::money::EntryKind;
+use ticketbridge_core::quoted::{ForeignNumber, FreeText};
 use ticketbridge_core::{ChannelId, Command, ExternalId};
 use ticketbridge_store::{Sealer, StoreError, Tx};
+
+use crate::engine::{Engine, EngineError};
 
 /// What keeps numbers of payments and of lines apart from those of sales and bookings, and from each other; no partner's number holds a
 /// control character.
@@ -15,6 +18,9 @@ const PAYMENT: &str = "payment\u{1f}";
 const LINE: &str = "line\u{1f}";
 /// What keeps the hashes of names that resellers give their bookings apart from those of guests' phones.
 const REFERENCE: &str = "reference";
+/// The same of the numbers of payment links, and of those that an agency's books give.
+const LINK: &str = "payment link";
+const PARTNER_NUMBER: &str = "number in the agency's books";
 
 /// The command with what is told in it of other orders' payments and lines: those that are new become the order's, the others are named.
 pub(crate) async fn claim(tx: &Tx, order: &Order, command: &Command) -> Result<Option<Command>, StoreError> {
@@ -73,20 +79,78 @@ async fn claim_all(tx: &Tx, order: &Order, kind: &str, all: Vec<Told<'_>>) -> Re
     Ok(elsewhere)
 }
 
-/// By what the bookings are found that a reseller has given this name; it may give it to any number of them.
-pub(crate) fn reference(sealer: &Sealer, channel: &ChannelId, name: &str) -> String {
-    sealer.keyed_hash(REFERENCE, &format!("{channel}\u{1f}{name}"))
+fn found_by(sealer: &Sealer, what: &str, channel: &ChannelId, number: &str) -> String {
+    sealer.keyed_hash(what, &format!("{channel}\u{1f}{number}"))
 }
 
-/// Has an order found by the name that its reseller has given it now, if that is another one.
+/// By what the bookings are found that a reseller has given this name; it may give it to any number of them.
+pub(crate) fn reference(sealer: &Sealer, channel: &ChannelId, name: &str) -> String {
+    found_by(sealer, REFERENCE, channel, name)
+}
+
+/// What an answer names of which each order has its own: what it is, and its number.
+fn own_of(told: &Command) -> Option<(&'static str, &str)> {
+    if let Command::RecordPaymentLink { id, .. } = told {
+        return Some((LINK, id));
+    }
+    if let Command::RecordPartnerNumber { number } = told {
+        return Some((PARTNER_NUMBER, number.reveal()));
+    }
+    None
+}
+
+/// Whether an order has it: the payment link, whatever became of it; or the number in the agency's books, as long as it is the present one,
+/// since an agency may give it to another booking afterwards (TS-07).
+fn has(order: &Order, (what, number): (&str, &str)) -> bool {
+    let Some(state) = order.channel_state.as_deref() else { return false };
+    if what == LINK {
+        return state.links.iter().any(|link| link.id.as_deref() == Some(number));
+    }
+    state.partner_number().is_some_and(|present| present.reveal() == number)
+}
+
+impl Engine {
+    /// What an answer about `order` names that another order of the channel has, in words: then it is about that one.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) async fn named_elsewhere(
+        &self,
+        order: &Order,
+        learned: &[Command],
+    ) -> Result<Option<FreeText>, EngineError> {
+        for own in learned.iter().filter_map(own_of) {
+            let hash = found_by(self.store.sealer(), own.0, &order.channel, own.1);
+            let mut others = self.store.orders_of_guest(&hash).await?;
+            others.retain(|id| *id != order.id);
+            let others = self.store.load_orders(&others).await?;
+            if let Some(other) = others.iter().find(|other| has(other, own)) {
+                return Ok(Some(FreeText::our_own(format!("its {} is that of order {}", own.0, other.id))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Has an order found by what only it may have, and by the name that its reseller has given it now, where that is new.
 pub(crate) async fn name(tx: &Tx, before: Option<&Order>, now: &Order) -> Result<(), StoreError> {
     fn named(order: &Order) -> Option<&String> {
         order.booking.as_ref()?.hold.as_ref()?.reference.as_ref()
     }
-    match named(now) {
-        Some(name) if before.and_then(named) != Some(name) => {
-            tx.note_guests(&now.id, &[reference(tx.sealer(), &now.channel, name)]).await
-        }
-        Some(_) | None => Ok(()),
+    fn number_of(order: &Order) -> Option<&ForeignNumber> {
+        order.channel_state.as_deref()?.partner_number()
     }
+    fn links(order: &Order) -> impl Iterator<Item = &String> {
+        order.channel_state.iter().flat_map(|state| &state.links).filter_map(|link| link.id.as_ref())
+    }
+    let (sealer, channel, mut new) = (tx.sealer(), &now.channel, Vec::new());
+    if let Some(name) = named(now).filter(|name| before.and_then(named) != Some(*name)) {
+        new.push(reference(sealer, channel, name));
+    }
+    if let Some(number) = number_of(now).filter(|number| before.and_then(number_of) != Some(*number)) {
+        new.push(found_by(sealer, PARTNER_NUMBER, channel, number.reveal()));
+    }
+    let is_known = |id: &String| before.is_some_and(|before| links(before).any(|known| known == id));
+    new.extend(links(now).filter(|id| !is_known(id)).map(|id| found_by(sealer, LINK, channel, id)));
+    if new.is_empty() { Ok(()) } else { tx.note_guests(&now.id, &new).await }
 }

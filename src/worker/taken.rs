@@ -3,7 +3,7 @@
 //! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 
-use ticketbridge_core::message::{Actor, Command, Notification, NotificationOutcome};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::port::{CallResult, Yes};
@@ -14,7 +14,7 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
-use crate::worker::settle::Attempt;
+use crate::worker::settle::{Attempt, partner};
 use crate::worker::{Worker, told_before};
 
 /// What an answer that counts has told.
@@ -98,6 +98,10 @@ impl Worker {
             }
             Told::Taken { yes, learned } => (yes, learned),
         };
+        if let Some(why) = self.engine.named_elsewhere(order, &learned).await? {
+            let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
+            return self.astray(job, notification, why.clone(), attempt("astray", &why.to_string()), actor).await;
+        }
         let has_whole = learned.iter().any(|command| matches!(command, Command::SyncSnapshot { .. }));
         let now = self.take_over(order, channel, learned).await?;
         let shown = match yes {

@@ -137,7 +137,14 @@ impl Worker {
             return go_on();
         };
         let was_answered = exchange.status.is_some_and(|status| (200..300).contains(&status));
-        let checked = match exchange.result {
+        let result = match exchange.result {
+            CallResult::Done(checked) => match self.engine.named_elsewhere(order, &checked.learned).await? {
+                Some(why) => CallResult::Astray { why },
+                None => CallResult::Done(checked),
+            },
+            other => other,
+        };
+        let checked = match result {
             CallResult::Done(checked) => checked,
             // An answer that says nothing of the order leaves the repeat under the same key.
             CallResult::Unknown { .. } if was_answered => return go_on(),
@@ -295,6 +302,10 @@ impl Worker {
     ) -> Result<Order, EngineError> {
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
         let mut now = order.clone();
+        if let Some(why) = self.engine.named_elsewhere(order, &learned).await? {
+            let command = Command::RecordAstray { partner: actor.name.clone(), why };
+            return Ok(self.engine.apply(&order.id, command, actor).await?.order);
+        }
         for command in learned {
             if matches!(command, Command::RecordPartnerNumber { .. }) && self.has_another_number(order).await? {
                 continue;

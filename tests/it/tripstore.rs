@@ -214,6 +214,62 @@ async fn edge_42_the_agencys_number_changes_with_history_and_is_never_a_key() {
     assert_eq!(bridge.partners.sent("/T1/complete")[0].body["agency_booking_no"], "YB-2", "the newest goes out");
 }
 
+/// What each booking has of its own is never another one's, whatever an answer says.
+#[tokio::test]
+async fn an_answer_that_names_another_bookings_link_or_number_is_none() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let made = |id: &str| Outcome::Says(201, json!({"link_id": id, "url": format!("https://pay.example/{id}")}));
+    let number = |number: &str| Outcome::Says(201, json!({"agency_booking_no": number}));
+    for (index, booking) in ["T1", "T2"].into_iter().enumerate() {
+        if booking == "T2" {
+            // T1's number, and T1's link; then, asked again, its own.
+            bridge.partners.next("erp.example", number("YB-1"));
+            bridge
+                .partners
+                .next("erp.example", Outcome::Says(200, json!({"bookings": [{"agency_booking_no": "YB-1"}]})));
+            bridge
+                .partners
+                .next("erp.example", Outcome::Says(200, json!({"bookings": [{"agency_booking_no": "YB-2"}]})));
+            bridge.partners.next("/T2/payment-links", made("L1"));
+            bridge.partners.next("/T2/payment-links", made("L2"));
+        } else {
+            bridge.partners.next("erp.example", number("YB-1"));
+            bridge.partners.next("/T1/payment-links", made("L1"));
+        }
+        let completed = event(&format!("e{index}"), "booking.completed", 1, &trip(booking, "COMPLETED"), json!({}));
+        bridge.trip_is(completed, "accepted").await;
+        bridge.post(&format!("orders/{TRIP}:{booking}/payment-links"), &json!({})).await.expect(200);
+        bridge.drain().await;
+    }
+    let other = bridge.tripped("T2").await;
+    let state = other.channel_state.as_deref().expect("a state");
+    assert!(other.needs(AttentionKind::AnswerAstray), "{:?}", other.attention);
+    assert_eq!((state.partner_number(), state.links[0].id.as_deref()), (None, None));
+    for _ in 0..3 {
+        bridge.advance(Millis::minutes(10));
+        bridge.drain().await;
+    }
+    let other = bridge.tripped("T2").await;
+    let state = other.channel_state.as_deref().expect("a state");
+    assert_eq!((state.partner_number(), state.links[0].id.as_deref()), (Some(&"YB-2".into()), Some("L2")));
+    assert!(!other.needs(AttentionKind::AnswerAstray), "{:?}", other.attention);
+    let first = bridge.tripped("T1").await;
+    assert_eq!(first.channel_state.as_deref().expect("a state").links[0].state, LinkState::Live);
+    let written = bridge.partners.sent("erp.example");
+    assert!(written.iter().all(|sent| sent.method != "PUT"), "nothing is written under the other's number");
+    // A number that the agency has taken from a booking may be another's.
+    let change = json!({"old_no": "YB-1", "new_no": "YB-3"});
+    let renamed = with_number(trip("T1", "COMPLETED"), "YB-3");
+    bridge.trip_is(event("e3", "booking.agency_no_changed", 2, &renamed, change), "accepted").await;
+    bridge.drain().await;
+    bridge.partners.next("erp.example", number("YB-1"));
+    bridge.trip_is(event("e4", "booking.received", 1, &trip("T3", "RECEIVED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    let third = bridge.tripped("T3").await;
+    assert_eq!(third.channel_state.as_deref().expect("a state").partner_number(), Some(&"YB-1".into()));
+    assert!(!third.needs(AttentionKind::AnswerAstray));
+}
+
 /// The marketplace says of a link that it is taken back.
 fn gone(id: &str) -> Outcome {
     Outcome::Says(200, json!({"link_id": id, "status": "REVOKED"}))
@@ -526,6 +582,36 @@ async fn money_on_a_link_that_was_over_is_sent_back() {
     bridge.trip_is(event("e3", "payment.recorded", 3, &late, json!({})), "accepted").await;
     bridge.drain().await;
     assert_eq!(bridge.partners.sent("/payments/tp_2/cancel").len(), 1);
+}
+
+/// Money that crosses the taking back of its link on the wire: whichever message comes first, the link is what the marketplace says it is.
+#[tokio::test]
+async fn a_link_that_was_taken_back_while_it_was_paid_is_taken_back_on_both_sides() {
+    for news_first in [true, false] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+        let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+        bridge.drain().await;
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
+        let change = json!({"link_id": "L1", "status": "REVOKED"});
+        let gone_there = event("e2", "payment_link.updated", 2, &with_deposit("T1"), change);
+        let late = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, Some("L1"));
+        let came = event("e3", "payment.recorded", 3, &late, json!({}));
+        if news_first {
+            bridge.trip_is(gone_there, "accepted").await;
+            bridge.trip_is(came, "accepted").await;
+        } else {
+            bridge.trip_is(came, "accepted").await;
+            bridge.trip_is(gone_there, "stale").await;
+        }
+        bridge.partners.next("/payment-links/L1", gone("L1"));
+        bridge.drain().await;
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.channel_state.as_deref().expect("a state").links[0].state, LinkState::Revoked, "{news_first}");
+        assert_eq!(bridge.partners.sent("/payments/tp_2/cancel").len(), 1, "{news_first}");
+    }
 }
 
 #[tokio::test]
