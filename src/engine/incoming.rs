@@ -200,6 +200,9 @@ impl Engine {
             return self.contradiction(incoming, &row).await;
         }
         self.refused_once_more(incoming, &row).await?;
+        if self.take_on_again(incoming, &row).await?.is_some() {
+            return Box::pin(self.repeat(incoming, dedupe)).await;
+        }
         self.compare_guests(incoming, &row).await?;
         if incoming.endpoint.answers_from_state {
             return self.answer_from_state(incoming, row).await;

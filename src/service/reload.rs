@@ -102,6 +102,9 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
         crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
     warn_of_waiting(shared).await;
+    if let Err(error) = shared.engine.take_on_unsold().await {
+        crate::worker::log_trouble("bookings of products that are configured now could not be taken on", &error);
+    }
     Ok(version)
 }
 

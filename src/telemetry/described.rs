@@ -144,6 +144,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Counter,
+        "ticketbridge_unsold_messages_total",
+        "Bookings refused since their product is not configured, by channel; they are kept",
+    ),
+    (
+        Kind::Counter,
         "ticketbridge_works_again_total",
         "Changes that came once more with the next ones, because somebody held their order",
     ),

@@ -57,7 +57,9 @@ fn begin_at_nothing(shared: &Shared) {
         metrics::counter!("ticketbridge_deadlines_passed_total", "kind" => kind.name()).increment(0);
     }
     for channel in shared.engine.running().registry.channels() {
-        metrics::counter!("ticketbridge_unrouted_messages_total", "channel" => channel.id.to_string()).increment(0);
+        for name in ["ticketbridge_unrouted_messages_total", "ticketbridge_unsold_messages_total"] {
+            metrics::counter!(name, "channel" => channel.id.to_string()).increment(0);
+        }
     }
     metrics::counter!("ticketbridge_call_records_lost_total").increment(0);
 }

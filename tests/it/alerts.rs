@@ -209,6 +209,14 @@ async fn unrouted(scraped: &mut Scraped) {
     scraped.read(Some(&bridge)).await;
 }
 
+async fn unsold(scraped: &mut Scraped) {
+    let bridge = TestBridge::start_kakao(kakao::CAN).await;
+    scraped.read(Some(&bridge)).await;
+    let it = kakao::reservation("R1", "pd_new", "CONFIRMED");
+    bridge.kakao(&kakao::event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"}))).await.expect(422);
+    scraped.read(Some(&bridge)).await;
+}
+
 async fn refused_callers(scraped: &mut Scraped) {
     // From many addresses: a single one is turned away before it can be so many.
     let bridge = TestBridge::start_with(|files| {
@@ -307,6 +315,7 @@ drills! {
     a_partner_that_is_held_back_raises_partner_paused: "TicketbridgePartnerPaused" by partner_paused;
     a_pool_that_runs_out_raises_code_pool_low: "TicketbridgeCodePoolLow" by code_pool_low;
     a_message_that_nobody_knows_raises_unrouted: "TicketbridgeUnrouted" by unrouted;
+    a_booking_of_an_unknown_product_raises_unsold: "TicketbridgeUnsold" by unsold;
     forged_calls_raise_refused_callers: "TicketbridgeRefusedCallers" by refused_callers;
     answers_at_the_limit_raise_slow_answers: "TicketbridgeSlowAnswers" by slow_answers;
     books_that_differ_raise_differences: "TicketbridgeDifferences" by differences;

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
-use ticketbridge_core::order::{AttentionKind, OrderState};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState};
 
 use crate::support::TestBridge;
 use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation};
@@ -148,4 +148,34 @@ async fn money_that_does_not_go_back_is_shown() {
     let back = cancelled("R1", "pd_plain", "BY_BOOKER", 0, &returned);
     bridge.kakao_is(event("e3", "payment.refund_updated", 3, &back, json!({})), "accepted").await;
     assert!(bridge.booked("R1").await.attention.is_empty(), "{:?}", bridge.booked("R1").await.attention);
+}
+
+/// A guest may have paid for it: it is kept and shown, and taken on once the product is there.
+#[tokio::test]
+async fn a_booking_of_a_product_that_is_not_configured_is_taken_on_once_it_is() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let named = |number: &str| {
+        let mut it = reservation(number, "pd_new", "CONFIRMED");
+        for line in it["lines"].as_array_mut().expect("lines") {
+            line["detail_no"] = json!(format!("{}-{number}", line["detail_no"].as_str().expect("a number")));
+        }
+        event(&format!("e-{number}"), "reservation.confirmed", 1, &it, json!({"by": "AUTO"}))
+    };
+    for number in ["R1", "R2"] {
+        bridge.kakao(&named(number)).await.problem(422, "unknown_product");
+        bridge.kakao(&named(number)).await.problem(422, "unknown_product");
+    }
+    let kept = bridge.get("inbox?verdict=refused").await.expect(200).json();
+    assert_eq!(kept["items"].as_array().map(Vec::len), Some(2), "{kept}");
+    let products = bridge.read_config("products/kakao.toml").replace("pd_plain", "pd_new");
+    bridge.write_config("products/kakao.toml", &products);
+    ticketbridge::service::reload::reload(bridge.bridge.shared(), None).await.expect("the configuration is right");
+    for number in ["R1", "R2"] {
+        let order = bridge.booked(number).await;
+        assert_eq!((order.money.received(), order.booking.map(|it| it.state)), (93_000, Some(BookingState::Confirmed)));
+        let again = bridge.kakao_is(named(number), "accepted").await;
+        assert_eq!(again["order_id"], order.id.as_str());
+    }
+    assert_eq!(bridge.get("inbox?verdict=refused").await.expect(200).json()["items"], json!([]));
 }
