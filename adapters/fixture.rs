@@ -138,6 +138,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: Vec::new(),
             price_check: false,
             redemption_reported: true,
+            returns_what_it_kept: true,
             news: Default::default(),
         },
     }

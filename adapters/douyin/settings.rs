@@ -236,6 +236,7 @@ impl Settings {
             review_warn_before,
             price_check,
             redemption_reported: true,
+            returns_what_it_kept: true,
             news: Default::default(),
         };
         let creation = if before_payment { Creation::BeforePayment } else { Creation::AfterPayment };

@@ -88,6 +88,7 @@ pub(crate) fn read<T>(
         review_warn_before: Vec::new(),
         price_check: false,
         redemption_reported: true,
+        returns_what_it_kept: true,
         news: Default::default(),
     };
     let read = match (secrets, api_base, api_secret, more) {

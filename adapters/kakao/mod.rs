@@ -156,7 +156,8 @@ impl Channel for Kakao {
         &self.spec
     }
     fn rules(&self) -> ChannelRules {
-        self.settings.rules.clone()
+        // A payment goes back alone from a booking that was used, or whose guest did not come.
+        ChannelRules { returns_what_it_kept: false, ..self.settings.rules.clone() }
     }
     fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
         if raw.endpoint == CHANNEL {

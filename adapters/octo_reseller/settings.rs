@@ -98,6 +98,7 @@ impl Settings {
             review_warn_before: Vec::new(),
             price_check: false,
             redemption_reported: false,
+            returns_what_it_kept: true,
             news: News::WhenAsked,
         };
         let read = match (keys, endpoint, currency) {

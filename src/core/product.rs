@@ -375,9 +375,21 @@ pub struct ChannelRules {
     pub price_check: bool,
     /// Whether it wants to be told of a redemption.
     pub redemption_reported: bool,
+    /// Whether it gives back what it has kept of a booking that is cancelled.
+    #[serde(default = "gives_back", skip_serializing_if = "is_so")]
+    pub returns_what_it_kept: bool,
     /// How it learns what became of its orders.
     #[serde(default, skip_serializing_if = "News::is_by_calls")]
     pub news: News,
+}
+
+/// Channels do, unless they say otherwise.
+fn gives_back() -> bool {
+    true
+}
+
+fn is_so(it: &bool) -> bool {
+    *it
 }
 
 /// How a channel learns what became of its orders.

@@ -8,7 +8,7 @@ use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState};
 
 use crate::support::TestBridge;
-use crate::support::kakao::{CAN, KAKAO, event, reservation, with_cancels};
+use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation, with_cancels};
 use crate::support::partners::Outcome;
 use crate::support::tripstore::{self, kind, paid, trip};
 
@@ -254,4 +254,28 @@ async fn a_return_that_failed_is_made_again_by_its_own_amount() {
     bridge.drain().await;
     let back = bridge.partners.sent("/payments/");
     assert_eq!(back.iter().map(|sent| sent.body["cancel_krw"].clone()).collect::<Vec<_>>(), [json!(2_000)]);
+}
+
+/// The platform gives nothing back alone of a booking that is cancelled: it would be a call that is refused.
+#[tokio::test]
+async fn what_was_kept_of_a_cancelled_booking_is_not_returned_alone() {
+    let (bridge, _) = confirmed().await;
+    let kept = cancelled(
+        "R1",
+        "pd_plain",
+        "BY_PARTNER",
+        1_000,
+        &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 2_000, "DONE")],
+    );
+    let change = json!({"by": "PARTNER", "ex_officio": false, "fee_krw": 1_000, "refund_krw": 92_000, "canceled_at": "2026-11-22T11:00:00+09:00"});
+    bridge.kakao_is(event("e2", "reservation.canceled", 2, &kept, change), "accepted").await;
+    bridge.drain().await;
+    let body = json!({"amount": 700, "reason": "kindness"});
+    bridge.post(&format!("orders/{KAKAO}:R1/return-payment"), &body).await.problem(409, "not_supported");
+    let steps = bridge.get(&format!("orders/{KAKAO}:R1/next-steps")).await.expect(200).json();
+    let acts = steps["actions"].as_array().expect("acts");
+    let act = acts.iter().find(|act| act["act"] == "return-payment").expect("the act");
+    assert_eq!(act["allowed"], false, "{act}");
+    bridge.drain().await;
+    assert!(bridge.partners.sent("/payments/").is_empty());
 }

@@ -135,6 +135,7 @@ pub(crate) fn rules() -> RuleSnapshot {
             review_warn_before: Vec::new(),
             price_check: true,
             redemption_reported: true,
+            returns_what_it_kept: true,
             news: Default::default(),
         },
     }

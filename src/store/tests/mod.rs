@@ -111,6 +111,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: vec![],
             price_check: false,
             redemption_reported: true,
+            returns_what_it_kept: true,
             news: Default::default(),
         },
     }

@@ -262,7 +262,23 @@ fn can_be_returned(order: &Order, channel_state: &ChannelState) -> Result<i64, R
     }
     let left: i64 = channel_state.standing.payments.iter().map(|p| left_of(order, p).max(0)).sum();
     // What is still ahead keeps its price.
-    Ok(if is_ahead { left.min(over) } else { left })
+    if is_ahead {
+        return Ok(left.min(over));
+    }
+    if state == Some(BookingState::Cancelled) && !order.rules.channel.returns_what_it_kept {
+        return not_kept(order, left);
+    }
+    Ok(left)
+}
+
+/// What the channel was to give back of a cancelled booking, and has not: what it has kept it gives back in its own console only.
+fn not_kept(order: &Order, left: i64) -> Result<i64, Rejection> {
+    let missing = (order.money.left() - order.money.fee()).max(order.money.open_failures()).min(left);
+    if missing <= 0 {
+        let sentence = "this platform gives back alone only what was used: return what was kept of a cancelled booking in its own console";
+        return Err(Rejection::new(Why::NotSupported, sentence));
+    }
+    Ok(missing)
 }
 
 /// The channel has paid back what we asked for, and has not named the movement yet.

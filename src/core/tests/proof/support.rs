@@ -126,6 +126,7 @@ pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
             review_warn_before: vec![Millis::hours(24)],
             price_check: false,
             redemption_reported: true,
+            returns_what_it_kept: true,
             news: Default::default(),
         },
     }
@@ -157,7 +158,6 @@ pub(crate) fn sale(terms: Terms, paid: bool) -> Command {
     Command::PlaceOrder(Box::new(placed), Counts::default())
 }
 
-fn guest() -> Person {
 /// Whether a booking that stands alone, and has ended before its use, keeps nothing but a fee; and its books say what its credit account
 /// says. Money that is paid for it afterwards is for a person to return.
 pub(crate) fn is_given_back(order: &Order) -> bool {
@@ -172,6 +172,7 @@ pub(crate) fn is_given_back(order: &Order) -> bool {
         && (money.refund_pending() > 0 || on_account.taken - on_account.returned == money.held().max(0))
 }
 
+fn guest() -> Person {
     Person { name: None, phone: Some(Phone::new("13800000001")), document: None }
 }
 
