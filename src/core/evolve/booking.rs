@@ -126,7 +126,8 @@ pub(super) fn ended(order: &mut Order, state: BookingState) {
             booking.ticketing.state = TicketingState::Cancelled;
         }
     }
-    let others = [AttentionKind::TicketingOverdue, AttentionKind::WaitsForConfirmation];
+    // A visit that was told before its day is recorded for no booking that is over; what it means then is shown by itself.
+    let others = [AttentionKind::TicketingOverdue, AttentionKind::WaitsForConfirmation, AttentionKind::TooEarly];
     for kind in AttentionKind::WITHOUT_TICKETS.into_iter().chain(others) {
         clear(order, kind);
     }

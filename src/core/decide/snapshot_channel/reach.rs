@@ -20,7 +20,13 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
             if off.is_some_and(|off| off.ex_officio) {
                 cancelled(draft, off);
             } else {
-                let sentence = "the channel cancelled what has been used, and not ex officio; settle it there";
+                let is_ours = off.is_some_and(|off| off.reason == CancelReason::ByOps);
+                let sentence = match is_ours {
+                    true => {
+                        "our own cancellation came about after the guest had gone in; settle it with the guest, or at the channel"
+                    }
+                    false => "the channel cancelled what has been used, and not ex officio; settle it there",
+                };
                 draft.flag(AttentionKind::Contradiction, sentence);
             }
         }
