@@ -222,6 +222,23 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     }
 }
 
+/// That a link is over is news, however late it is told: one that was taken back, or has run out, was not what paid, although money came
+/// through it meanwhile.
+pub(super) fn follow_late(draft: &mut Draft, snapshot: &Snapshot) {
+    let Some(news) = &snapshot.link else { return };
+    let is_over = matches!(news.state, LinkState::Revoked | LinkState::Expired);
+    let order = draft.order();
+    let meant = links(&order)
+        .iter()
+        .find(|link| link.id.as_ref() == Some(&news.id) && matches!(link.state, LinkState::Paid | LinkState::Revoking));
+    if let Some(link) = meant.filter(|_| is_over) {
+        turn(draft, link, news.state);
+        if link.state == LinkState::Revoking {
+            make_link(draft);
+        }
+    }
+}
+
 /// When the link is over that the guest can pay with.
 pub(in crate::decide) fn end_of_link(order: &Order) -> Option<UnixMillis> {
     live_link(order).filter(|link| link.id.is_some()).map(|link| link.expires_at)

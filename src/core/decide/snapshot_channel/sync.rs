@@ -50,6 +50,8 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     ask_price_again(draft, &before);
     if is_news {
         links::follow_links(draft, snapshot);
+    } else {
+        links::follow_late(draft, snapshot);
     }
     links::end_links_in_time(draft);
     links::keep_flagged(draft, &before);

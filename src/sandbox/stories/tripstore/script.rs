@@ -83,7 +83,8 @@ fn link_differences(order: &Value, it: &Booking) -> Vec<String> {
         };
         let shown = at_bridge(&link.id);
         (shown != Some(json!(wanted))).then(|| {
-            format!("the bridge shows the link {} as {shown:?}, the marketplace's books say {wanted}", link.id)
+            let shown = shown.as_ref().and_then(Value::as_str).unwrap_or("unknown");
+            format!("the bridge shows the link {} as {shown}, the marketplace's books say {wanted}", link.id)
         })
     });
     differing.collect()
