@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
-use ticketbridge_core::message::NewTicket;
+use ticketbridge_core::message::{Keeps, NewTicket};
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;
@@ -58,6 +58,16 @@ pub(super) fn standing(booking: &BookingIn) -> Standing {
         "EXPIRED" | "CANCELLED" => Standing::Over,
         "REDEEMED" => Standing::Redeemed(redemptions(booking).into_iter().max()),
         other => Standing::Unknown(partner_text(other)),
+    }
+}
+
+/// What the supplier keeps of the price of a sale that is cancelled.
+pub(super) fn keeps(booking: &BookingIn) -> Option<Keeps> {
+    let is_cancelled = booking.status == "CANCELLED";
+    match booking.cancellation.as_ref().filter(|_| is_cancelled)?.get("refund")?.as_str()? {
+        "NONE" => Some(Keeps::All),
+        "PARTIAL" => Some(Keeps::Part),
+        _ => None,
     }
 }
 

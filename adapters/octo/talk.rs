@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use ticketbridge_core::message::TicketFacts;
+use ticketbridge_core::message::{Keeps, TicketFacts};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
@@ -97,6 +97,8 @@ pub(super) struct Talk<'a> {
     refusal: Option<String>,
     /// What it answered to a write, which its books have still to show.
     said: Option<TicketFacts>,
+    /// What it keeps of the price of what was cancelled.
+    keeps: Option<Keeps>,
     /// An answer was about something else: unless a later one tells how it stands, a person hears of that.
     is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
@@ -119,7 +121,7 @@ impl<'a> Talk<'a> {
             Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
-        let (product, availability, refusal, said, end) = (None, None, None, None, None);
+        let (product, availability, refusal, said, keeps, end) = (None, None, None, None, None, None);
         let is_astray = false;
         Self {
             octo,
@@ -135,6 +137,7 @@ impl<'a> Talk<'a> {
             sent,
             refusal,
             said,
+            keeps,
             is_astray,
             end,
         }
@@ -153,6 +156,10 @@ impl<'a> Talk<'a> {
         });
     }
     fn done(&mut self, facts: TicketFacts) {
+        let facts = match (facts, self.keeps) {
+            (TicketFacts::Cancelled, Some(keeps)) => TicketFacts::CancelledKeeping { keeps },
+            (facts, _) => facts,
+        };
         self.ends(CallResult::Done(facts));
     }
     fn unknown(&mut self, why: impl Into<FreeText>) {
@@ -179,6 +186,10 @@ impl<'a> Talk<'a> {
     fn stands(&mut self, found: BookingIn, cx: &Context<'_>) {
         if let Some(facts) = self.unusable(&found) {
             return self.give_back(facts);
+        }
+        // What was only held has cost nothing.
+        if !self.booking.ticketing.tickets.is_empty() {
+            self.keeps = map::keeps(&found).or(self.keeps);
         }
         match map::standing(&found) {
             Standing::Over => self.over(),

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use ticketbridge_core::BackendId;
-use ticketbridge_core::message::{TicketFacts, TicketOp};
-use ticketbridge_core::order::{Order, TicketKind, TicketingState};
-use ticketbridge_core::personal::in_clear;
+use ticketbridge_core::message::{Keeps, TicketFacts, TicketOp};
+use ticketbridge_core::order::{Order, Ticket, TicketKind, TicketingState};
+use ticketbridge_core::personal::{DocumentNumber, in_clear};
 use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Operations, Silence, Talks, Turn};
 use ticketbridge_core::product::{self, BackendTerms, Slot};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
@@ -613,6 +613,44 @@ fn a_cancellation_is_done_when_it_reads_so() {
         assert_eq!(cancel.play(&script), done, "{what}");
     }
     assert_eq!(cancel.play(&[none()]), CallResult::Absent, "there never was one");
+}
+
+/// Money that the supplier keeps is told beside the cancellation, and nothing about it makes an answer unreadable.
+#[test]
+fn what_the_supplier_does_not_give_back_is_told() {
+    let mut cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let ticket = Ticket {
+        id: "tkt_1".into(),
+        code: DocumentNumber::new(QR),
+        kind: TicketKind::Qr,
+        project_id: None,
+        name: None,
+    };
+    cancel.order.booking.as_mut().unwrap().ticketing.tickets = vec![ticket];
+    for (refund, expected) in [
+        (json!({ "refund": "NONE", "reason": null }), TicketFacts::CancelledKeeping { keeps: Keeps::All }),
+        (json!({ "refund": "PARTIAL" }), TicketFacts::CancelledKeeping { keeps: Keeps::Part }),
+        (json!({ "refund": "FULL" }), TicketFacts::Cancelled),
+        (json!({ "refund": 7 }), TicketFacts::Cancelled),
+        (json!("gone"), TicketFacts::Cancelled),
+        (Value::Null, TicketFacts::Cancelled),
+    ] {
+        let mut off = booking(1, "CANCELLED");
+        off["cancellation"] = refund.clone();
+        let script = [
+            ("read", Answer(booking(1, "CONFIRMED"))),
+            ("cancel", Answer(off.clone())),
+            ("read", Answer(off)),
+            ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
+        ];
+        assert_eq!(cancel.play(&script), CallResult::Done(expected), "{refund}");
+    }
+    // What was only held has cost nothing.
+    let held = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let mut off = booking(1, "CANCELLED");
+    off["cancellation"] = json!({ "refund": "NONE" });
+    let none = ("read", Refuse(400, error("INVALID_BOOKING_UUID")));
+    assert_eq!(held.play(&[("read", Answer(off)), none]), CallResult::Done(TicketFacts::Cancelled));
 }
 
 /// At every byte at which the answer to a write may break off, what was done is read, and nothing is done twice.

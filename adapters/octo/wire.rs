@@ -163,6 +163,8 @@ pub(super) struct BookingIn {
     pub(super) voucher: Option<TicketIn>,
     #[serde(default)]
     pub(super) unit_items: Option<Vec<UnitItemIn>>,
+    /// How it was cancelled. Nothing depends on it but what is said of the money, so nothing about it makes an answer unreadable.
+    pub(super) cancellation: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -77,6 +77,7 @@ pub(crate) fn hashes_named(sealer: &Sealer, backend: &BackendId, is_pool: bool, 
         TicketFacts::Pending { backend_ref, .. } => (backend_ref.as_ref(), [].as_slice()),
         TicketFacts::Refused { .. }
         | TicketFacts::Cancelled
+        | TicketFacts::CancelledKeeping { .. }
         | TicketFacts::CancelPending
         | TicketFacts::CancelRefused { .. }
         | TicketFacts::Redeemed { .. }

@@ -133,7 +133,10 @@ fn moves_stock(command: &Command) -> bool {
         | Command::CancelOrder { .. }
         | Command::SyncSnapshot { .. } => true,
         Command::RecordTicketFacts { facts, .. } => match facts {
-            TicketFacts::Refused { .. } | TicketFacts::Cancelled | TicketFacts::GivenUp { .. } => true,
+            TicketFacts::Refused { .. }
+            | TicketFacts::Cancelled
+            | TicketFacts::CancelledKeeping { .. }
+            | TicketFacts::GivenUp { .. } => true,
             TicketFacts::Pending { .. }
             | TicketFacts::Issued { .. }
             | TicketFacts::Redeemed { .. }

@@ -2,7 +2,7 @@
 
 //! One call to a back-end. What is not known is asked for; nothing is issued twice, because a repeat carries the same delivery id.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Keeps, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Calls, Context, EncodeError, HttpResponse, Operations, PoolStep};
 use ticketbridge_core::quoted::FreeText;
@@ -263,6 +263,7 @@ impl Worker {
                 TicketFacts::Issued { .. }
                 | TicketFacts::Refused { .. }
                 | TicketFacts::Cancelled
+                | TicketFacts::CancelledKeeping { .. }
                 | TicketFacts::CancelRefused { .. }
                 | TicketFacts::Redeemed { .. }
                 | TicketFacts::HeldByAnother { .. }
@@ -400,6 +401,8 @@ fn word_for(facts: &TicketFacts) -> &'static str {
         TicketFacts::Issued { .. } => "issued",
         TicketFacts::Refused { .. } => "refused",
         TicketFacts::Cancelled => "cancelled",
+        TicketFacts::CancelledKeeping { keeps: Keeps::All } => "cancelled, and nothing is given back",
+        TicketFacts::CancelledKeeping { keeps: Keeps::Part } => "cancelled, and a part is given back",
         TicketFacts::CancelPending => "cancel pending",
         TicketFacts::Redeemed { .. } => "redeemed",
         TicketFacts::CancelRefused { .. } => "cancel refused",

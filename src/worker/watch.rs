@@ -104,6 +104,7 @@ impl Worker {
             TicketFacts::Issued { .. }
             | TicketFacts::Redeemed { .. }
             | TicketFacts::Cancelled
+            | TicketFacts::CancelledKeeping { .. }
             | TicketFacts::Refused { .. } => true,
             TicketFacts::Pending { .. }
             | TicketFacts::CancelPending

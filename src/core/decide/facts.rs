@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets_of};
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
-use crate::message::{Event, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
+use crate::message::{Event, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
 use crate::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
@@ -35,7 +35,8 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
             pending(draft, booking, backend_ref.as_ref(), *look_after);
         }
         TicketFacts::Refused { reason } => refused(draft, booking, reason),
-        TicketFacts::Cancelled => cancelled(draft, booking),
+        TicketFacts::Cancelled => cancelled(draft, booking, None),
+        TicketFacts::CancelledKeeping { keeps } => cancelled(draft, booking, Some(*keeps)),
         TicketFacts::CancelPending => cancel_pending(draft, booking),
         TicketFacts::CancelRefused { reason, used } => cancel_refused(draft, booking, reason, *used),
         TicketFacts::Redeemed { at } => {
@@ -67,6 +68,7 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
         TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref, .. } => backend_ref.as_ref(),
         TicketFacts::Refused { .. }
         | TicketFacts::Cancelled
+        | TicketFacts::CancelledKeeping { .. }
         | TicketFacts::CancelPending
         | TicketFacts::CancelRefused { .. }
         | TicketFacts::Redeemed { .. }
@@ -230,7 +232,7 @@ fn refused(draft: &mut Draft, booking: &Booking, reason: &FreeText) {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling
             if booking.ticketing.tickets.is_empty() =>
         {
-            draft.event(Event::TicketsCancelled { booking: booking.id.clone() });
+            draft.event(Event::TicketsCancelled { booking: booking.id.clone(), keeps: None });
         }
         // Void, or only not yet: what was issued and is to be cancelled has no other word in a back-end that knows "issued",
         // "pending" and "refused". The answer to a cancellation is plain, so it is asked for once more.
@@ -260,9 +262,9 @@ fn unknown(draft: &mut Draft, booking: &Booking, why: &FreeText) {
     }
 }
 
-fn cancelled(draft: &mut Draft, booking: &Booking) {
+fn cancelled(draft: &mut Draft, booking: &Booking, keeps: Option<Keeps>) {
     let t = &booking.ticketing;
-    let void = Event::TicketsCancelled { booking: booking.id.clone() };
+    let void = Event::TicketsCancelled { booking: booking.id.clone(), keeps };
     match t.state {
         TicketingState::Cancelling | TicketingState::CancelRefused => {
             draft.event(void);

@@ -89,7 +89,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::TicketsAnswered => ticketing::handed_over(order, Handover::InAnswer),
         Event::TicketsHandedOver { acknowledged } => ticketing::handed_over(order, Handover::of_call(*acknowledged)),
         Event::TicketCancelStarted { booking } => ticketing::cancelling(order, booking),
-        Event::TicketsCancelled { booking } => ticketing::cancelled(order, booking),
+        Event::TicketsCancelled { booking, keeps: _ } => ticketing::cancelled(order, booking),
         Event::TicketCancelRefused { booking, reason, .. } => ticketing::cancel_refused(order, booking, reason),
         Event::TicketingDeadlinePassed { .. } => ticketing::overdue(order),
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, OrderId, RefundCaseId};
-use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope, ToldBefore};
+use crate::message::{DeadlineKind, Keeps, Notification, ParkReason, PlaceOrder, RefundScope, ToldBefore};
 use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, Entered, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
@@ -209,6 +209,9 @@ pub enum Event {
     TicketsCancelled {
         /// Whose.
         booking: BookingId,
+        /// What the back-end does not give back of their price: the difference is the seller's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<Keeps>,
     },
     /// The back-end did not void them.
     TicketCancelRefused {
@@ -678,6 +681,7 @@ impl Event {
             | Event::OrderCancelled { why: reason, .. } => reason.as_ref().map(FreeText::to_string),
             Event::TicketingUnknown { why, .. } | Event::NotificationRefused { why, .. } => Some(why.to_string()),
             Event::NotificationLeftToPerson { what, .. } => Some(what.to_string()),
+            Event::TicketsCancelled { keeps, .. } => keeps.map(|keeps| keeps.in_words().to_owned()),
             Event::AttentionRaised { sentence, .. } => Some(sentence.clone()),
             Event::OrderPlaced { .. }
             | Event::StubFilled { .. }
@@ -701,7 +705,6 @@ impl Event {
             | Event::TicketsHandedOver { .. }
             | Event::TicketCancelStarted { .. }
             | Event::TicketCancelPending { .. }
-            | Event::TicketsCancelled { .. }
             | Event::Redeemed { .. }
             | Event::GuestsEntered { .. }
             | Event::RedemptionParked { .. }

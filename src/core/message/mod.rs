@@ -24,4 +24,4 @@ pub use hold::{ChangeHold, ChangeUnit, ConfirmHold, NewTerms, OptionName, OtherV
 pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
 pub use sale::{Counts, HoldWish, PlaceOrder, ProductRef, RequestBooking, Sale};
 pub use snapshot::{Cancelled, LinkNews, ReturnNews, Snapshot};
-pub use ticket_facts::{GateCount, Held, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
+pub use ticket_facts::{GateCount, Held, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};

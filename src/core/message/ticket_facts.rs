@@ -60,6 +60,26 @@ impl NewTicket {
     }
 }
 
+/// What a back-end keeps of the price of tickets that are void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeps {
+    /// All of it.
+    All,
+    /// A part.
+    Part,
+}
+
+impl Keeps {
+    /// What it means, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Keeps::All => "the back-end gives nothing back for them",
+            Keeps::Part => "the back-end gives back a part of their price only",
+        }
+    }
+}
+
 /// What a back-end says of a reservation; the whole truth as it knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -86,6 +106,11 @@ pub enum TicketFacts {
     },
     /// The tickets are void, or were never made and never will be.
     Cancelled,
+    /// The tickets are void, and the back-end does not give back all that they cost.
+    CancelledKeeping {
+        /// How much of it stays there.
+        keeps: Keeps,
+    },
     /// It works on the cancellation.
     CancelPending,
     /// It does not void them.

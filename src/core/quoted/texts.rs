@@ -115,7 +115,8 @@ names_nobody!(
     EntryKind,
     EntryStatus,
     Handover,
-    Held
+    Held,
+    Keeps
 );
 names_nobody!(
     LinkPart,
@@ -251,7 +252,7 @@ texts! {
 texts! {
     enum TicketFacts {
         Pending { backend_ref, look_after }, Issued { backend_ref, tickets }, Refused { reason }, Cancelled,
-        CancelPending, CancelRefused { reason, used }, Redeemed { at }, HeldByAnother { order, what }, Unknown { why },
+        CancelledKeeping { keeps }, CancelPending, CancelRefused { reason, used }, Redeemed { at }, HeldByAnother { order, what }, Unknown { why },
         GivenUp { why },
     }
 }
@@ -314,7 +315,7 @@ texts! {
         OtherCodesNamed { booking, tickets }, LateTicketsIssued { booking, backend_ref, count },
         TicketingRefused { booking, reason }, TicketingUnknown { booking, why }, TicketsAnswered, TicketsDeferred,
         TicketsHandedOver { acknowledged }, TicketCancelStarted { booking }, TicketCancelPending { booking },
-        TicketsCancelled { booking }, TicketCancelRefused { booking, reason, used }, Redeemed { booking, at },
+        TicketsCancelled { booking, keeps }, TicketCancelRefused { booking, reason, used }, Redeemed { booking, at },
         RedemptionParked { booking, at, waits_for, told_by: ours, in_part }, GuestsEntered { entered, at, waits }, NoShowMarked { at }, RefundApplied { case },
         RefundEscalated { case, reason }, RefundApprovalStarted { case, fee, by: ours, reason },
         RefundApproved { case, fee, by: ours, reason, pending }, RefundRejected { case, reason, by: ours, reissue },

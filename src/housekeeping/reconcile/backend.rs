@@ -148,7 +148,7 @@ async fn compare_backend(
         TicketFacts::Pending { .. } => TicketingState::Requested,
         TicketFacts::Issued { .. } => TicketingState::Issued,
         TicketFacts::Refused { .. } => TicketingState::Failed,
-        TicketFacts::Cancelled => TicketingState::Cancelled,
+        TicketFacts::Cancelled | TicketFacts::CancelledKeeping { .. } => TicketingState::Cancelled,
         TicketFacts::CancelPending => TicketingState::Cancelling,
         TicketFacts::CancelRefused { .. } => TicketingState::CancelRefused,
         TicketFacts::Redeemed { .. } => return used_there(worker, order, booking, partner, facts, report).await,

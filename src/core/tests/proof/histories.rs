@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::message::{DeadlineKind, NotificationOutcome, RedeemedBy, RefundScope, TicketFacts};
+use ticketbridge_core::message::{DeadlineKind, Keeps, NotificationOutcome, RedeemedBy, RefundScope, TicketFacts};
 use ticketbridge_core::order::{CancelReason, RefundKind, RefundSource};
 use ticketbridge_core::product::{Confirmation, OverduePolicy};
 use ticketbridge_core::{Actor, Command, Effect, Millis};
@@ -48,7 +48,7 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
         1 => Just(TicketFacts::Redeemed { at: None }),
         1 => Just(TicketFacts::Pending { backend_ref: None, look_after: None }),
         1 => Just(TicketFacts::Refused { reason: "sold out".into() }),
-        2 => Just(TicketFacts::Cancelled),
+        2 => prop_oneof![Just(TicketFacts::Cancelled), Just(TicketFacts::CancelledKeeping { keeps: Keeps::All })],
         1 => Just(TicketFacts::CancelPending),
         1 => Just(TicketFacts::CancelRefused { reason: "closed".into(), used: false }),
         1 => Just(TicketFacts::CancelRefused { reason: "used".into(), used: true }),
@@ -218,6 +218,7 @@ fn is_repeatable(command: &Command) -> bool {
             TicketFacts::Issued { .. }
             | TicketFacts::Refused { .. }
             | TicketFacts::Cancelled
+            | TicketFacts::CancelledKeeping { .. }
             | TicketFacts::Pending { .. }
             | TicketFacts::CancelPending
             | TicketFacts::HeldByAnother { .. }
@@ -266,8 +267,8 @@ proptest! {
                 continue;
             }
             prop_assert!(violations(story.order()).is_empty());
-            outside.see(&story.effects);
             prop_assert!(is_given_back(story.order()), "`{}`: {:?}", command.name(), story.order().money);
+            outside.see(&story.effects);
             if is_repeatable(&command) {
                 story.tell(&actor, &command);
                 prop_assert!(story.is_quiet(), "`{}` again: {:?} {:?}", command.name(), story.events, story.effects);
