@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use axum::Router;
 use secrecy::ExposeSecret as _;
-use ticketbridge_store::{Sealer, Store, StoreError, StoreOptions};
+use ticketbridge_store::{SealError, Sealer, Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Report};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
 use crate::http::call_log::CallLog;
@@ -64,7 +64,7 @@ pub enum StartError {
     Index(#[source] EngineError),
     /// The configuration does not fit what the database holds.
     #[error("{0}")]
-    Unfit(crate::config::Report),
+    Unfit(Report),
     /// A partner.
     #[error("a partner cannot be built from its configuration")]
     Partner(#[source] RegistryError),
@@ -148,10 +148,18 @@ pub fn sealer(config: &Config) -> Sealer {
 /// # Errors
 /// [`StartError::Database`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let store = connect(config, config.database.url.expose_secret()).await?;
-    let unusable = |source| StartError::Unusable { database: shown(config.database.url.expose_secret()), source };
-    store.migrate().await.map_err(unusable)?;
+    let url = config.database.url.expose_secret();
+    let store = connect(config, url).await?;
+    store.migrate().await.map_err(|source| unusable(config, url, source))?;
     Ok(store)
+}
+
+/// Why a database that is there cannot be used. Where its data was sealed with another key, that setting is what is to be mended.
+fn unusable(config: &Config, url: &str, source: StoreError) -> StartError {
+    match source {
+        StoreError::Sealed(SealError::UnknownKey) => StartError::Unfit(Report::of_other_data_key(config)),
+        source => StartError::Unusable { database: shown(url), source },
+    }
 }
 
 /// Opens the database at `url` with the configured keys, and leaves its schema as it is.
@@ -164,7 +172,7 @@ pub(crate) async fn connect(config: &Config, url: &str) -> Result<Store, StartEr
     if let Some(lanes) = config.server.lanes {
         options.lanes = usize::try_from(lanes).unwrap_or(options.lanes);
     }
-    Store::connect(url, options).await.map_err(|source| StartError::Unusable { database: shown(url), source })
+    Store::connect(url, options).await.map_err(|source| unusable(config, url, source))
 }
 
 /// Time for a database's server to take a connection.
@@ -246,7 +254,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     };
     let store = open_store(&config).await?;
     if let Some((account, was)) = in_other_currency(&store, &config).await.map_err(StartError::Database)? {
-        return Err(StartError::Unfit(crate::config::Report::of_changed_currency(&config, account, &was)));
+        return Err(StartError::Unfit(Report::of_changed_currency(&config, account, &was)));
     }
     // Before anything is changed: on SQLite another service may be at work.
     store.be_alone().map_err(StartError::Database)?;

@@ -70,6 +70,21 @@ impl Report {
         Self::new(&config.source, vec![finding], None)
     }
 
+    /// A data key that is not the database's own: nothing that it holds can be read.
+    pub fn of_other_data_key(config: &Config) -> Self {
+        let place = config.privacy.place.clone();
+        let finding = Finding {
+            file: place.file,
+            line: place.line,
+            problem: "`privacy.key` is not the key that this database was begun with, and what it holds cannot be read"
+                .to_owned(),
+            mend: "set the one that was kept, in the variable or the file that this line names; a new one is for an empty database only"
+                .to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(&config.source, vec![finding], None)
+    }
+
     /// A credit account in another currency than `was`, in which it has entries.
     pub fn of_changed_currency(config: &Config, account: &CreditAccount, was: &str) -> Self {
         let finding = Finding {

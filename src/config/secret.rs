@@ -96,7 +96,11 @@ pub(super) enum SecretUse {
 impl SecretUse {
     fn export(self, name: &str) -> String {
         match self {
-            SecretUse::DataKey | SecretUse::OpsToken => format!("run: export {name}=$(openssl rand -base64 32)"),
+            SecretUse::DataKey => format!(
+                "for a new database run: export {name}=$(openssl rand -base64 32), and keep it; one that holds data already is read with the \
+                 key that was kept only: export {name}='…'"
+            ),
+            SecretUse::OpsToken => format!("run: export {name}=$(openssl rand -base64 32)"),
             SecretUse::Partner => format!(
                 "run: export {name}='…' with the secret that the partner gave you (to make a Standard Webhooks secret \
                  for both sides: export {name}=whsec_$(openssl rand -base64 32))"

@@ -164,6 +164,23 @@ fn what_stands_in_config_has_no_problems() {
     assert!(report.is_usable(), "{report}");
 }
 
+/// The key of another database is none, and a new one neither: the message says which setting is meant.
+#[tokio::test]
+async fn a_data_key_that_is_not_the_databases_own_is_named_as_what_is_to_be_mended() {
+    let bridge = crate::support::TestBridge::start().await;
+    bridge.sell("V100").await;
+    let (kept, directory) = (bridge.keep_files(), bridge.config_directory());
+    let file = bridge.read_config("ticketbridge.toml");
+    let other = "key = \"c29tZWJvZHkgZWxzZSdzIGtleSwgMzIgYnl0ZXMgbG8=\"";
+    bridge.write_config("ticketbridge.toml", &file.replace("key = { env = \"TICKETBRIDGE_DATA_KEY\" }", other));
+    bridge.bridge.stop().await;
+    let config = Config::load(&directory, &crate::support::environment()).unwrap_or_else(|report| panic!("{report}"));
+    let error = ticketbridge::app::open_store(&config).await.expect_err("another key").to_string();
+    assert!(error.contains("ticketbridge.toml:10: `privacy.key` is not the key"), "{error}");
+    assert!(error.contains("a new one is for an empty database only"), "{error}");
+    drop(kept);
+}
+
 #[test]
 fn a_folder_that_is_missing_or_cannot_be_listed_is_a_problem() {
     let mut files = files(&here("tests/it/config/example"));
