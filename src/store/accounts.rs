@@ -384,7 +384,7 @@ impl Tx {
         self.set_account(id, "language = ?", values![language], now).await
     }
 
-    /// Keeps the secret of somebody's one-time codes, or forgets it.
+    /// Keeps the secret of somebody's one-time codes, or forgets it. A new one has no code that was taken before.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -393,7 +393,9 @@ impl Tx {
             Some(totp) => Some(self.sealer().seal(&totp_row(id), &serde_json::to_vec(totp)?)),
             None => None,
         };
-        self.set_account(id, "totp = ?", values![sealed], now).await
+        let is_known = totp.is_some_and(|totp| totp.confirmed);
+        let columns = if is_known { "totp = ?" } else { "totp = ?, totp_step = 0" };
+        self.set_account(id, columns, values![sealed], now).await
     }
 
     /// Notes that a code of this step was taken; `false` when one of this step or a later one was taken before.

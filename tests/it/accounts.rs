@@ -397,8 +397,14 @@ async fn a_code_is_taken_once_and_a_recovery_code_too() {
     };
     boss.post(&bridge, &format!("accounts/{id}/reset-factor"), &json!({})).await.expect(200);
     next.get(&bridge, "session").await.problem(401, "unauthenticated");
-    let mut anew = Person::signs_in(&bridge, "kim@north.example").await;
-    anew.enrol(&bridge).await;
+    // Of another secret another code counts, in the same half minute too.
+    for again in [false, true] {
+        if again {
+            boss.post(&bridge, &format!("accounts/{id}/reset-factor"), &json!({})).await.expect(200);
+        }
+        let mut anew = Person::signs_in(&bridge, "kim@north.example").await;
+        anew.enrol(&bridge).await;
+    }
 }
 
 #[tokio::test]
