@@ -3,7 +3,7 @@
 //! What needs a person: said in the log when it begins, and with the command that helps.
 
 use ticketbridge_core::Order;
-use ticketbridge_core::order::{AttentionKind, OrderState};
+use ticketbridge_core::order::{AttentionKind, OrderState, TicketingState};
 
 /// The command that helps with what an order needs a person for, as it is typed.
 pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
@@ -20,6 +20,12 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::CancelRefused => {
             format!("refunds approve {case} --without-backend, or refunds reject {case} --reason TEXT")
         }
+        // Nobody knows whether the back-end has made them: to ask it again is the one way that makes none twice.
+        AttentionKind::TicketingFailed if is_given_up(order) => {
+            format!(
+                "deliveries list --order {id} --state dead, then deliveries retry DELIVERY; tickets issue {id} CODE, or orders cancel {id} --reason TEXT, once it is certain that none were made"
+            )
+        }
         AttentionKind::NotTicketed
         | AttentionKind::TicketingFailed
         | AttentionKind::NoCapacity
@@ -30,6 +36,9 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::CodesChanged
         | AttentionKind::TicketingOverdue => {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
+        }
+        AttentionKind::LiveTicketBehindRefund if is_cancelling(order) => {
+            format!("deliveries list --order {id} --state dead, then deliveries retry DELIVERY")
         }
         AttentionKind::ReviewOverdue => format!("orders reconcile --channel {}", order.channel),
         AttentionKind::NotificationRefused => {
@@ -55,6 +64,16 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::ManualTask => format!("orders events {id}, and orders calls {id}"),
     };
     format!("ticketbridge {command}")
+}
+
+/// Whether the back-end was asked for tickets in vain, and what came of it is not known.
+fn is_given_up(order: &Order) -> bool {
+    order.active_booking().is_some_and(|booking| booking.ticketing.state == TicketingState::Unknown)
+}
+
+/// Whether the back-end was asked in vain to void the tickets of a booking that is off.
+fn is_cancelling(order: &Order) -> bool {
+    order.cancelled_and_live().is_some_and(|booking| booking.ticketing.state == TicketingState::Cancelling)
 }
 
 /// What is held and is not due. Of an order that is off, nothing is due but what is kept.
