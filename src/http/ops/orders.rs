@@ -156,10 +156,12 @@ pub(crate) async fn of_filter(request: &Request, query: &Asked) -> Result<Option
 pub(crate) async fn named(request: &Request, name: &str) -> Result<Order, Failure> {
     let store = request.shared.engine.store();
     let id = match name.split_once(':') {
-        Some((channel, number)) => {
+        // Of another scope's channel nothing is looked up: the answer would come later for a number that is there.
+        Some((channel, number)) if request.reach.has_channel(&ChannelId::from(channel)) => {
             let row = store.resolve_ref(&ChannelId::from(channel), &ExternalId::from(number)).await?;
             row.and_then(|row| row.order)
         }
+        Some(_) => None,
         None => Some(OrderId::from(name)),
     };
     let found = match id {
