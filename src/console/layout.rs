@@ -96,7 +96,8 @@ fn menu(visit: &Visit) -> Markup {
     let here = here.split('/').next().unwrap_or_default();
     let allowed = MENU.iter().filter(|(_, _, roles)| roles.contains(&visit.holder.role));
     // What concerns the whole service is not there for who sees a part of it.
-    let is_there = |path: &str| path != "settings" || visit.holder.scope == crate::accounts::scope::Scope::Everything;
+    let sees_all = visit.holder.scope == crate::accounts::scope::Scope::Everything;
+    let is_there = |path: &str| sees_all || !["settings", "reconciliation"].contains(&path);
     html! {
         nav.menu aria-label=(words.say("nav")) {
             ul {

@@ -11,7 +11,12 @@ use crate::console::{Page, Stop, Visit};
 /// The page.
 pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let words = &visit.words;
-    let report = visit.ask_if_allowed("/reconciliation").await?;
+    let sees_all = visit.holder.scope == crate::accounts::scope::Scope::Everything;
+    // Whoever sees a part of the service is told that this is not his; that nothing was compared yet is true of the others only.
+    let report = match sees_all {
+        true => visit.ask_if_allowed("/reconciliation").await?,
+        false => visit.ask("/reconciliation").await?,
+    };
     let found = report["differences"].as_array().cloned().unwrap_or_default();
     let rows: Vec<Markup> = found
         .iter()
@@ -28,7 +33,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         @if report.is_object() {
             p { (time(&report["started_at"])) " – " (time(&report["ended_at"])) ": " (words.say_with("looked-at", &counts)) }
         } @else { p { (words.say("not-compared")) } }
-        @if visit.holder.scope == crate::accounts::scope::Scope::Everything {
+        @if sees_all {
             (act(visit, None, "/reconciliation", &words.say("compare"), &html! {}))
         }
         (table(visit, Some("differences"), &["order", "partners", "field", "ours", "theirs", "detail", "repaired"], &rows))
