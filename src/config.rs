@@ -100,6 +100,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether partners see a part of the service each, and `/metrics` tells the figures of all of them to whoever reaches it.
+    pub(crate) fn tells_figures_to_all(&self) -> bool {
+        let has_partners = !self.organisation.institutions.is_empty() || !self.organisation.dealers.is_empty();
+        has_partners && self.metrics.token.is_none() && self.metrics.listen.is_none()
+    }
+
     /// The keys for guests' data, the current one first.
     pub(crate) fn data_keys(&self) -> Vec<[u8; DATA_KEY_BYTES]> {
         self.privacy.keys.iter().map(|key| *key.expose_secret()).collect()

@@ -99,6 +99,11 @@ fn say_what_runs(bridge: &app::Bridge) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = app::shown(running.config.database.url.expose_secret()),
         schema = ticketbridge_migrations::newest(), configuration = %bridge.source().display(), channels,
         backends = running.registry.backends().count(), "started");
+    if running.config.tells_figures_to_all() {
+        tracing::warn!(
+            "/metrics tells the figures of every partner to whoever reaches the service's address: add `[metrics]` with a `token`, or a `listen` of its own"
+        );
+    }
     if channels == 0 {
         tracing::error!("no channel is configured: nothing can be taken, and /readyz says so");
     }

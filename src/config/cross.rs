@@ -10,12 +10,12 @@ use ticketbridge_core::product::{
 use ticketbridge_core::variant::Parts;
 use ticketbridge_core::{Date, Millis};
 
-use super::finding::Findings;
+use super::finding::{Findings, Place};
 use super::names::{Named, Names};
 use super::partner::{ChannelConfig, Kinds};
 use super::product::days_of;
 use super::read::Table;
-use super::service::CreditAccount;
+use super::service::{CreditAccount, Metrics};
 
 /// The adapter whose back-ends are pools of codes (`docs/src/contract/configuration.md`).
 const CODE_POOL: &str = "code_pool";
@@ -55,6 +55,18 @@ pub(super) fn check_channel(
             place,
             format!("the credit account \"{wanted}\" is in {ours}, the channel sells in {theirs}: every sale would be refused"),
             format!("name an account in {theirs} (DY-05)"),
+        );
+    }
+}
+
+/// Where partners see a part of the service each, its figures are everybody's as long as nothing keeps them from whoever reaches the address.
+pub(super) fn check_metrics(metrics: &Metrics, names: &Names, findings: &Findings) {
+    let has_partners = !names.organisation.institutions.is_empty() || !names.organisation.dealers.is_empty();
+    if has_partners && metrics.token.is_none() && metrics.listen.is_none() {
+        findings.warning(
+            Place { file: "ticketbridge.toml".to_owned(), line: 0 },
+            "partners are configured, and /metrics tells the figures of all of them to whoever reaches the service's address",
+            "add `[metrics]` with a `token`, or a `listen` of its own",
         );
     }
 }

@@ -149,6 +149,9 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
         let mend = "add a file to the folder `channels`; until then the service answers no call, and /readyz says so";
         findings.warning(place, "no channel is configured", mend);
     }
+    if let Some(service) = &parts.service {
+        cross::check_metrics(&service.metrics, &parts.names, findings);
+    }
     for (channel, file) in &parts.channels {
         cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
         cross::check_resold(channel, file, &parts.channels, findings);

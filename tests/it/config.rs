@@ -29,6 +29,9 @@ struct Case {
     /// Variables set differently; an empty one is not set.
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// Whether `/metrics` stays open where there are partners.
+    #[serde(default)]
+    open_metrics: bool,
     /// Every finding, whole; nothing else may be found.
     expect: Vec<String>,
 }
@@ -109,6 +112,10 @@ impl Case {
                 files.insert(name.clone(), text.clone()).map(drop)
             };
         }
+        let has_partners = files.keys().any(|name| name.starts_with("partners/"));
+        if let Some(service) = files.get_mut("ticketbridge.toml").filter(|_| has_partners && !self.open_metrics) {
+            service.push_str("\n[metrics]\nlisten = \"127.0.0.1:9464\"\n");
+        }
         let mut variables: BTreeMap<&str, &str> = VARIABLES.into_iter().collect();
         variables.extend(self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         said(&write(&files), &Environment::only(variables))
@@ -157,13 +164,6 @@ fn the_example_passes_the_check_on_a_fresh_clone_and_is_refused_by_the_service()
     assert_eq!(refused.problems().count(), VARIABLES.len(), "{refused}");
 }
 
-/// Whoever runs the service from a clone edits these files, and the tests go on to pass: everything else is tested on a copy.
-#[test]
-fn what_stands_in_config_has_no_problems() {
-    let report = report_in(&here("config"), &Environment::only([]));
-    assert!(report.is_usable(), "{report}");
-}
-
 /// The key of another database is none, and a new one neither: the message says which setting is meant.
 #[tokio::test]
 async fn a_data_key_that_is_not_the_databases_own_is_named_as_what_is_to_be_mended() {
@@ -179,6 +179,13 @@ async fn a_data_key_that_is_not_the_databases_own_is_named_as_what_is_to_be_mend
     assert!(error.contains("ticketbridge.toml:10: `privacy.key` is not the key"), "{error}");
     assert!(error.contains("a new one is for an empty database only"), "{error}");
     drop(kept);
+}
+
+/// Whoever runs the service from a clone edits these files, and the tests go on to pass: everything else is tested on a copy.
+#[test]
+fn what_stands_in_config_has_no_problems() {
+    let report = report_in(&here("config"), &Environment::only([]));
+    assert!(report.is_usable(), "{report}");
 }
 
 #[test]
