@@ -36,6 +36,7 @@ pub mod settlement;
 pub(crate) mod snapshots;
 pub mod unknown_calls;
 mod unsold;
+mod untaped;
 
 pub use arrival::{Incoming, Received};
 pub(crate) use change::Change;

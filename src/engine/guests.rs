@@ -204,6 +204,9 @@ impl Engine {
 
     /// Forgets the guests of one order, and what is kept beside it, in one commit.
     async fn forget_order(&self, id: &OrderId, reason: &str, actor: &Actor) -> Result<(), EngineError> {
+        if let Some(order) = self.store.load_order(id).await?.filter(|order| order.is_over()) {
+            self.forget_on_tape(&order).await?;
+        }
         let (moment, running) = (self.moment(), self.running());
         let command = Command::EraseGuests { reason: reason.to_owned().into() };
         let work = Arc::new((running, id.clone(), command, actor.clone()));

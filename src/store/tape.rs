@@ -47,6 +47,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Deletes these pieces.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn forget_tape(&self, ids: &[String]) -> Result<(), StoreError> {
+        for part in ids.chunks(PIECES_MAX) {
+            let sql = format!("DELETE FROM tape WHERE id IN ({})", marks(part.len()));
+            self.execute(&sql, part.iter().map(|id| Value::from(id.as_str())).collect()).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes what was recorded before `before`, `limit` pieces at most; how many that were.
     ///
     /// # Errors

@@ -10,10 +10,10 @@ use ticketbridge::recorder::export::export;
 use ticketbridge::recorder::file::{self, Recorded};
 use ticketbridge::replay::{Expected, Report, replay};
 use ticketbridge::service::registry::Registry;
-use ticketbridge_core::Millis;
+use ticketbridge_core::{Millis, UnixMillis};
 
 use crate::support::partners::Outcome;
-use crate::support::{START, TestBridge, douyin, environment};
+use crate::support::{CHANNEL, START, TestBridge, douyin, environment};
 
 /// A bridge that records.
 async fn recording() -> TestBridge {
@@ -305,4 +305,33 @@ async fn each_booking_gets_the_codes_that_it_had_then() {
     let (same, _bridge) = config(|_| {}).await;
     let report = play(&recorded, same).await;
     assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+}
+
+/// What was recorded of a guest who is to be forgotten is taken off the tape; what was recorded of others stays.
+#[tokio::test]
+async fn the_recording_forgets_a_guest_with_the_order() {
+    let bridge = recording().await;
+    for number in ["V100", "V1001"] {
+        bridge.sell(number).await;
+        bridge.post(&format!("orders/{CHANNEL}:{number}/cancel"), &json!({ "reason": "closed" })).await.expect(200);
+    }
+    bridge.drain().await;
+    let id = bridge.stored("V100").await.id;
+    // What waits to be written is, when it stops.
+    let bridge = bridge.restart().await;
+    let asked = json!({ "phone": "13800000100", "reason": "the guest asked" });
+    let done = bridge.post("guests/erase", &asked).await.expect(200).json();
+    assert!(done.to_string().contains(id.as_str()), "{done}");
+    let config = bridge.load_config();
+    let kept = bridge.keep_files();
+    bridge.bridge.stop().await;
+    let store = app::open_store(&config).await.expect("the database");
+    let pieces = store.read_tape((START, UnixMillis(i64::MAX)), None, 1_000).await.expect("a tape");
+    let texts: Vec<String> = pieces.iter().map(|piece| String::from_utf8_lossy(&piece.content).into_owned()).collect();
+    for forgotten in ["\"V100\\\"", "13800000100", id.as_str()] {
+        assert!(!texts.iter().any(|text| text.contains(forgotten)), "{forgotten}: {texts:?}");
+    }
+    assert!(texts.iter().any(|text| text.contains("V1001")), "{texts:?}");
+    store.close().await.expect("it closes");
+    drop(kept);
 }
