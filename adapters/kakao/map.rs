@@ -12,7 +12,7 @@ use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};
 use ticketbridge_core::product::Currency;
-use ticketbridge_core::quoted::{ForeignName, ForeignNote, FreeText};
+use ticketbridge_core::quoted::{ForeignName, ForeignNote, ForeignNumber, FreeText};
 use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, exclusive, relative_deadline};
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
@@ -55,7 +55,8 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     wire.whole.field("reservation").field("booked_at").past(wire.sent_at)?;
     let of_use = wire.kind == "reservation.used";
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, of_use };
-    let snapshot = snapshot(settings, reservation, &told)?;
+    let mut snapshot = snapshot(settings, reservation, &told)?;
+    snapshot.settle_id = wire.whole.field("settle_id").maybe_text()?.map(ForeignNumber::new);
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
 }
@@ -211,6 +212,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         valid_until: last.or(visit_date),
         entries,
         kept_of_parts,
+        settle_id: None,
         return_news: return_news(told)?,
         link: None,
         partner_number: None,

@@ -50,6 +50,8 @@ pub(crate) struct Event {
     revision: Option<Revision>,
     /// Whose.
     partner_id: Option<FreeText>,
+    /// The settle unit; another one than the channel's is shown.
+    settle_id: Option<FreeText>,
     /// Which place of theirs.
     place_id: Option<FreeText>,
     /// The whole reservation.

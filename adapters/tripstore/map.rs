@@ -53,7 +53,8 @@ pub(super) fn decode(settings: &Common, hands_over: bool, request: &Verified<'_>
     wire.whole.field("booking").field("booked_at").past(wire.sent_at)?;
     told_beside(&mut booking, &wire.change)?;
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, hands_over };
-    let snapshot = snapshot(settings, booking, &told)?;
+    let mut snapshot = snapshot(settings, booking, &told)?;
+    snapshot.settle_id = wire.whole.field("settle_id").maybe_text()?.map(ForeignNumber::new);
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
 }
@@ -154,6 +155,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         valid_until: it.back.or(Some(it.departure)),
         entries,
         kept_of_parts: None,
+        settle_id: None,
         return_news: Vec::new(),
         partner_number: it.agency_number.map(ForeignNumber::new),
         doubts,

@@ -46,6 +46,8 @@ pub(crate) struct Event {
     revision: Option<Revision>,
     /// Whose.
     partner_id: Option<FreeText>,
+    /// The settle unit; another one than the channel's is shown.
+    settle_id: Option<FreeText>,
     /// Of which agency.
     agency_code: Option<FreeText>,
     /// The whole booking.

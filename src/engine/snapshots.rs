@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, PlaceOrder, Snapshot};
 use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::rules::for_sale;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Needs, Tx};
@@ -34,6 +35,8 @@ pub(crate) async fn sync(
     channel: &RegisteredChannel,
     snapshot: &Snapshot,
 ) -> Result<Synced, EngineError> {
+    let of_unit = names_another_unit(change.running, channel, snapshot);
+    let snapshot = of_unit.as_ref().unwrap_or(snapshot);
     let about = &snapshot.sale.channel_order_id;
     let row = tx.lock_ref(&channel.id, about).await?;
     if let Some(id) = &row.order {
@@ -69,6 +72,20 @@ pub(crate) async fn sync(
     };
     let applied = change.next(1).on_locked(tx, made.order, &command).await?;
     Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
+}
+
+/// A whole order that names another settle unit than its channel's, with that as a doubt: its money stands in the channel's statement
+/// (`docs/src/contract/configuration.md`, every connection points to one unit).
+fn names_another_unit(running: &Running, channel: &RegisteredChannel, snapshot: &Snapshot) -> Option<Snapshot> {
+    let ours = running.config.channel(&channel.id)?.settle_id.as_deref()?;
+    let told = snapshot.settle_id.as_ref().filter(|told| *told.reveal() != *ours)?;
+    let sentence = format!(
+        "the channel names the settle unit {}, and its money is settled under {ours}: settle it with the channel, or mend the file",
+        Quoted::code(told.reveal())
+    );
+    let mut doubted = snapshot.clone();
+    doubted.doubts.push(sentence);
+    Some(doubted)
 }
 
 /// Why a new booking should not be, if so (KA-07): what the rule of it has to know ([`ticketbridge_core::rules::for_sale`]).

@@ -102,10 +102,16 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
         crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
     warn_of_waiting(shared).await;
+    take_on_unsold(shared).await;
+    Ok(version)
+}
+
+/// Takes on what was refused for want of a product that is configured by now: after a change, and after a start, before which products
+/// may have been added.
+pub(crate) async fn take_on_unsold(shared: &Shared) {
     if let Err(error) = shared.engine.take_on_unsold().await {
         crate::worker::log_trouble("bookings of products that are configured now could not be taken on", &error);
     }
-    Ok(version)
 }
 
 /// Says which deliveries wait for partners that the configuration no longer has.

@@ -179,3 +179,32 @@ async fn a_booking_of_a_product_that_is_not_configured_is_taken_on_once_it_is() 
     }
     assert_eq!(bridge.get("inbox?verdict=refused").await.expect(200).json()["items"], json!([]));
 }
+
+/// Each connection has one settle unit: money that the platform settles under another one is shown.
+#[tokio::test]
+async fn a_message_that_names_another_settle_unit_is_shown() {
+    crate::support::leaves_work();
+    let file = crate::support::kakao::channel_file(CAN).replace("adapter = ", "settle_id = \"park-1\"\nadapter = ");
+    let bridge = TestBridge::start_with(|files| {
+        files.insert("channels/kakao.toml".to_owned(), file);
+        files.insert("products/kakao.toml".to_owned(), crate::support::kakao::PRODUCTS.to_owned());
+        let partners = "[[institution]]\nid = \"park\"\nregistration_number = \"1\"\ncontract = \"direct\"\n\
+            [[settle_unit]]\nid = \"park-1\"\ninstitution = \"park\"\ntime_zone = \"Asia/Seoul\"\n";
+        files.insert("partners/park.toml".to_owned(), partners.to_owned());
+        let others =
+            files.iter_mut().filter(|(name, _)| name.starts_with("channels/") && !name.ends_with("kakao.toml"));
+        for (_, text) in others {
+            *text = text.replacen("adapter = ", "settle_id = \"park-1\"\nadapter = ", 1);
+        }
+    })
+    .await;
+    for (revision, unit, doubted) in [(1, "park-1", false), (2, "zoo-1", true), (3, "park-1", false)] {
+        let mut told = requested();
+        (told["event_id"], told["revision"], told["settle_id"]) =
+            (json!(format!("e{revision}")), json!(revision), json!(unit));
+        bridge.kakao_is(told, "accepted").await;
+        let order = bridge.booked("R1").await;
+        let sentence = order.attention.iter().find(|it| it.kind == AttentionKind::Contradiction).map(|it| &it.sentence);
+        assert_eq!(sentence.is_some_and(|it| it.contains("zoo-1") && it.contains("park-1")), doubted, "{sentence:?}");
+    }
+}

@@ -72,6 +72,9 @@ pub struct Snapshot {
     /// What is kept of what was called off while the rest lives, minor units, where the channel says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_of_parts: Option<i64>,
+    /// The settle unit that the channel names for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_id: Option<ForeignNumber>,
     /// How far returns have come that are told by their numbers alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub return_news: Vec<ReturnNews>,

@@ -225,7 +225,7 @@ texts! {
     struct ReturnNews { reference: number, status }
     struct LedgerEntry { reference: number, kind, status, amount, at }
     struct Snapshot {
-        sale, standing, visit_date, visit_time: read, departure: number, valid_until, since, cancelled, entries, kept_of_parts, return_news,
+        sale, standing, visit_date, visit_time: read, departure: number, valid_until, since, cancelled, entries, kept_of_parts, settle_id, return_news,
         link, partner_number, doubts: ours, creates, can_read_back, asked,
     }
     struct Standing {

@@ -172,6 +172,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         cancelled: None,
         entries: Vec::new(),
         kept_of_parts: None,
+        settle_id: None,
         return_news: Vec::new(),
         link: None,
         partner_number: None,

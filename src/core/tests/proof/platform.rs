@@ -352,6 +352,7 @@ impl Platform {
             cancelled: self.off.clone(),
             entries: self.entries(),
             kept_of_parts: None,
+            settle_id: None,
             return_news: Vec::new(),
             link: None,
             partner_number: self.agency_number.map(ForeignNumber::from),

@@ -4,7 +4,8 @@
 //! the back-end, the gate and the clock.
 
 use ticketbridge_core::message::{
-    DeadlineKind, GateCount, Held, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
+    DeadlineKind, GateCount, Held, Keeps, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope,
+    TicketFacts,
 };
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
@@ -354,6 +355,7 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
             ("refused: another quantity", TicketFacts::Refused { reason: "quantity_differs: no".into() }),
             ("refused: an unknown status", TicketFacts::Refused { reason: "unknown_status: no".into() }),
             ("cancelled", TicketFacts::Cancelled),
+            ("cancelled, and the price kept", TicketFacts::CancelledKeeping { keeps: Keeps::All }),
             ("cancel pending", TicketFacts::CancelPending),
             ("cancel refused", TicketFacts::CancelRefused { reason: reason(), used: false }),
             ("cancel refused as used", TicketFacts::CancelRefused { reason: reason(), used: true }),
