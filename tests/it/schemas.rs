@@ -2,12 +2,12 @@
 
 //! The schemas as they are served and shipped, and answers that keep to them.
 
-use http::Method;
+use http::{Method, header};
 use serde_json::{Value, json};
 
 use crate::real::Place;
 use crate::support::kakao::{CAN, event, reservation};
-use crate::support::{Ask, TestBridge};
+use crate::support::{ADMIN, Ask, CHANNEL, Reply, SETTLEMENT, TestBridge};
 
 async fn schema(bridge: &TestBridge, name: &str) -> Value {
     bridge.ask(Ask::new(Method::GET, format!("/schemas/{name}.json"))).await.expect(200).json()
@@ -75,6 +75,67 @@ async fn orders_keep_to_the_schema_that_is_served_of_them() {
     let order = bridge.order("V100").await;
     let errors: Vec<String> = validator.iter_errors(&order).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// Asks in every way that is refused, and gives each answer with the verb and the template of its call.
+async fn refusals(bridge: &TestBridge) -> Vec<(&'static str, &'static str, Reply)> {
+    let order = format!("/ops/v1/orders/{CHANNEL}:V100");
+    let post = |path: &str, body: &Value| Ask::new(Method::POST, path).token(ADMIN).json(body);
+    let get = |path: &str| Ask::new(Method::GET, format!("/ops/v1/{path}")).token(ADMIN);
+    let product = bridge.read_config("products/lakeside.toml");
+    bridge.write_config("products/lakeside.toml", &product.replace("stock    = 500", "stok     = 500"));
+    let asks = [
+        ("get", "/orders", Ask::new(Method::GET, "/ops/v1/orders"), 401),
+        ("get", "/orders", Ask::new(Method::GET, "/ops/v1/orders").token("nobody's"), 401),
+        ("get", "/orders/{id}", get("orders/ord_0"), 404),
+        ("get", "/orders", get("orders?limit=many"), 422),
+        ("get", "/orders", get("orders?colour=blue"), 422),
+        ("get", "/inbox", get("inbox?cursor=none-of-ours"), 422),
+        ("get", "/session", get("session"), 403),
+        ("post", "/config/reload", post("/ops/v1/config/reload", &json!({})).token(SETTLEMENT), 403),
+        ("post", "/config/reload", post("/ops/v1/config/reload", &json!({})), 422),
+        ("post", "/config/reload", post("/ops/v1/config/reload", &json!({ "expected_version": 7 })), 409),
+        ("post", "/orders/{id}/confirm", post(&format!("{order}/confirm"), &json!({})), 409),
+        ("post", "/orders/{id}/decline", post(&format!("{order}/decline"), &json!({ "why": 1 })), 422),
+        ("post", "/orders/{id}/tickets", post(&format!("{order}/tickets"), &json!({ "tickets": [{}] })), 422),
+        ("post", "/orders/{id}/confirm", post(&format!("{order}/confirm"), &json!({})).body("{"), 400),
+    ];
+    let mut refused = Vec::new();
+    for (verb, template, ask, status) in asks {
+        refused.push((verb, template, bridge.ask(ask).await.expect(status)));
+    }
+    refused
+}
+
+#[tokio::test]
+async fn what_is_refused_keeps_to_the_description_of_its_call() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let document = bridge.get("openapi.json").await.expect(200).json();
+    for (verb, template, reply) in refusals(&bridge).await {
+        let kind = reply.headers[header::CONTENT_TYPE].to_str().expect("text");
+        let pointer = format!("/paths/{}/{verb}/responses/default/content", template.replace('/', "~1"));
+        let content = document.pointer(&pointer).unwrap_or_else(|| panic!("{pointer}"));
+        let mut schema = content[kind]["schema"].clone();
+        schema["components"] = document["components"].clone();
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
+        let said = reply.json();
+        let errors: Vec<String> = validator.iter_errors(&said).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{verb} {template}: {said}: {errors:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_parameter_is_none_and_is_described_so() {
+    let bridge = TestBridge::start().await;
+    let document = bridge.get("openapi.json").await.expect(200).json();
+    bridge.get("inbox?limit=&verdict=&cursor=").await.expect(200);
+    for parameter in document["paths"]["/inbox"]["get"]["parameters"].as_array().expect("parameters") {
+        let validator = jsonschema::validator_for(&parameter["schema"]).expect("a schema");
+        assert!(validator.is_valid(&json!("")), "{parameter}");
+        assert!(parameter["name"] != "limit" || validator.is_valid(&json!(20)), "{parameter}");
+        assert!(parameter["name"] != "limit" || !validator.is_valid(&json!(201)), "{parameter}");
+    }
 }
 
 #[tokio::test]

@@ -163,3 +163,33 @@ async fn an_open_page_keeps_no_session_from_ending() {
     assert_eq!(Onlooker::begin(&bridge, &kim, None).await.err(), Some(401));
     kim.get(&bridge, "session").await.problem(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn an_event_keeps_to_the_description_of_the_stream() {
+    let bridge = TestBridge::start_with(with_partners).await;
+    let document = bridge.get("openapi.json").await.expect(200).json();
+    let pointer = "/paths/~1stream/get/responses/200/content/text~1event-stream/schema";
+    let mut schema = document.pointer(pointer).expect("a schema").clone();
+    let mut of_data = schema["properties"]["data"]["contentSchema"].clone();
+    for schema in [&mut schema, &mut of_data] {
+        schema["components"] = document["components"].clone();
+    }
+    let of_event = jsonschema::validator_for(&schema).expect("a schema");
+    let of_data = jsonschema::validator_for(&of_data).expect("a schema");
+    let kim = Person::invited(&bridge, "kim@north.example", Role::Operator, Scope::Agency("north".into())).await;
+    let mut looking = Onlooker::begin(&bridge, &kim, None).await.expect("a stream");
+    bridge.sell("V100").await;
+    let text = loop {
+        let text = looking.next(&bridge).await.expect("a change");
+        if text.contains("data: ") {
+            break text;
+        }
+    };
+    for block in text.split("\n\n").filter(|block| !block.is_empty()) {
+        let fields = block.lines().filter_map(|line| line.split_once(": "));
+        let event: Value = fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        assert!(of_event.is_valid(&event), "{event}");
+        let data: Value = serde_json::from_str(event["data"].as_str().expect("data")).expect("JSON");
+        assert!(of_data.is_valid(&data), "{data}");
+    }
+}

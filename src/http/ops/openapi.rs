@@ -144,13 +144,16 @@ fn path_parameters(path: &'static str) -> impl Iterator<Item = Value> {
 }
 
 fn parameter(param: &Param) -> Value {
+    // An empty value counts as none, as a form sends it.
     let schema = match param.kind {
-        ParamKind::Word(words) => json!({ "type": "string", "enum": words }),
+        ParamKind::Word(words) => json!({ "type": "string", "anyOf": [{ "enum": words }, { "maxLength": 0 }] }),
         ParamKind::Text | ParamKind::Cursor => json!({ "type": "string" }),
-        // An empty value counts as none, as a form sends it.
         ParamKind::Date => json!({ "type": "string", "anyOf": [{ "format": "date" }, { "maxLength": 0 }] }),
         ParamKind::Time => json!({ "type": "string", "anyOf": [{ "format": "date-time" }, { "maxLength": 0 }] }),
-        ParamKind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
+        ParamKind::Limit => json!({
+            "anyOf": [{ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX }, { "type": "string", "maxLength": 0 }],
+            "default": LIMIT_DEFAULT,
+        }),
     };
     json!({ "name": param.name, "in": "query", "required": param.needed, "schema": schema, "description": param.about })
 }
@@ -222,8 +225,21 @@ fn kind_of(answer: Answer) -> &'static str {
 
 fn answer(answer: Answer, shapes: &mut SchemaGenerator) -> Value {
     match answer {
-        // Of a stream: what one event holds.
-        Answer::One(shape) | Answer::Stream(shape) => shape.reference(shapes),
+        Answer::One(shape) => shape.reference(shapes),
+        // Of a stream: one event, whose data is text that holds what is told.
+        Answer::Stream(shape) => json!({
+            "type": "object",
+            "required": ["event", "id", "data"],
+            "properties": {
+                "event": { "const": "changed" },
+                "id": { "type": "string" },
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": shape.reference(shapes),
+                },
+            },
+        }),
         Answer::Page(shape) => json!({
             "type": "object",
             "required": ["items", "next_cursor"],
@@ -249,6 +265,48 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|value| references(value, into)),
             _ => {}
         }
+    }
+
+    /// The document's own description of a shape, with everything that it refers to.
+    fn described(name: &str) -> (Value, jsonschema::Validator) {
+        let document = document(crate::http::ops::CALLS, "https://bridge.example");
+        let shape = document["components"]["schemas"][name].clone();
+        let whole =
+            json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"].clone() });
+        (shape, jsonschema::options().should_validate_formats(true).build(&whole).expect("a schema"))
+    }
+
+    #[test]
+    fn a_refusal_with_everything_and_one_with_nothing_keep_to_their_description() {
+        let (shape, validator) = described("problem");
+        let bare = crate::http::problem::Problem::new(http::StatusCode::NOT_FOUND, "not_found", "nothing is here");
+        let mut full = bare
+            .clone()
+            .at("tickets")
+            .with_errors(&[ticketbridge_core::port::FieldError { pointer: "/a".to_owned(), detail: "b".to_owned() }])
+            .pending(Some("2026-12-01T09:00:00+08:00".to_owned()));
+        let finding = json!({ "file": "a.toml", "line": 1, "problem": "b", "mend": "c" });
+        full.problems = Some(Box::new(json!([finding])));
+        for problem in [&bare, &full] {
+            let written = serde_json::to_value(problem).expect("JSON");
+            let errors: Vec<String> = validator.iter_errors(&written).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{written}: {errors:#?}");
+            for name in written.as_object().expect("an object").keys() {
+                assert!(shape["properties"].get(name).is_some(), "`{name}` is not described");
+            }
+        }
+        let written = serde_json::to_value(&bare).expect("JSON");
+        let always: BTreeSet<&str> = written.as_object().expect("an object").keys().map(String::as_str).collect();
+        let required = shape["required"].as_array().expect("a list");
+        assert_eq!(required.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>(), always);
+    }
+
+    #[test]
+    fn a_ticket_of_a_request_needs_its_code_alone() {
+        let (_, validator) = described("new_ticket");
+        assert!(validator.is_valid(&json!({ "code": "T-1" })));
+        assert!(validator.is_valid(&json!({ "code": "T-1", "kind": "qr", "project_id": null, "name": "day ticket" })));
+        assert!(!validator.is_valid(&json!({ "kind": "qr" })));
     }
 
     #[test]

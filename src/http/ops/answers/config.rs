@@ -54,16 +54,16 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     /// The field at fault.
-    #[schemars(with = "String", default)]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// Every field that is missing or wrong.
-    #[schemars(with = "Vec<FieldError>", default)]
+    #[schemars(with = "Vec<FieldError>", skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FieldError>>,
     /// Those of a refused configuration.
-    #[schemars(with = "Vec<Finding>", default)]
+    #[schemars(with = "Vec<Finding>", skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<Finding>>,
     /// When a door opens to whoever stands before it.
-    #[schemars(with = "Time", default)]
+    #[schemars(with = "Time", skip_serializing_if = "Option::is_none")]
     pending_effective_at: Option<Time>,
 }
 

@@ -193,9 +193,12 @@ pub(crate) struct Ticket<'a> {
 #[expect(dead_code, reason = "only ever described; `body.rs` reads it")]
 pub(crate) struct NewTicket {
     code: String,
-    #[schemars(default = "a_code", extend("enum" = words::TICKET_KINDS))]
+    // What may be left out of a request is said in the words for what an answer leaves out: the document is made for answers.
+    #[schemars(default = "a_code", skip_serializing_if = "String::is_empty", extend("enum" = words::TICKET_KINDS))]
     kind: String,
+    #[schemars(skip_serializing_if = "Option::is_none")]
     project_id: Option<String>,
+    #[schemars(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
 }
 
