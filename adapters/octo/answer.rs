@@ -20,6 +20,8 @@ pub(super) enum Heard<T> {
     Absent(String),
     /// A refusal that only the present state explains: sold out, not cancellable, over.
     Refused(String),
+    /// A refusal in words that nobody knows: nothing was carried out, and why, the books tell.
+    OtherWords(String),
     /// The time that was chosen is gone.
     SlotGone(String),
     /// The configuration names something that is not there.
@@ -62,7 +64,7 @@ pub(super) fn read<T: DeserializeOwned>(response: &HttpResponse) -> Heard<T> {
             Err(error) => Heard::Unclear(format!("the answer cannot be read: {error}")),
         };
     }
-    of_status(response)
+    of_status(response, format!("{} without a code of OCTO", response.status.as_u16()))
 }
 
 fn of_code(error: &ErrorIn, response: &HttpResponse) -> Heard<std::convert::Infallible> {
@@ -70,27 +72,29 @@ fn of_code(error: &ErrorIn, response: &HttpResponse) -> Heard<std::convert::Infa
         Some(message) => format!("{}: {}", partner_text(&error.error), partner_text(message)),
         None => partner_text(&error.error).to_string(),
     };
-    match error.error.as_str() {
+    // A framework's own answers have the same words, written as people write them: `Not Found`.
+    let word = error.error.trim().replace([' ', '-'], "_").to_ascii_uppercase();
+    match word.as_str() {
         "INVALID_BOOKING_UUID" => Heard::Absent(what),
         "INVALID_PRODUCT_ID" | "INVALID_OPTION_ID" | "INVALID_UNIT_ID" => Heard::Misconfigured(what),
         "INVALID_AVAILABILITY_ID" => Heard::SlotGone(what),
         "BAD_REQUEST" | "UNPROCESSABLE_ENTITY" => Heard::Refused(what),
         "UNAUTHORIZED" | "FORBIDDEN" => Heard::KeyRefused(what),
         "NOT_FOUND" => Heard::Absent(what),
-        // `INTERNAL_SERVER_ERROR`, and words that nobody knows yet.
-        _ if matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
-            Heard::Later(what, retry_after(&response.headers))
-        }
-        _ => Heard::Unclear(what),
+        "INTERNAL_SERVER_ERROR" if response.status == StatusCode::BAD_REQUEST => Heard::Unclear(what),
+        // `INTERNAL_SERVER_ERROR`, and words that nobody knows yet: the status is all that there is to go by.
+        _ => match of_status(response, what) {
+            Heard::Refused(what) => Heard::OtherWords(what),
+            heard => heard,
+        },
     }
 }
 
-fn of_status<T>(response: &HttpResponse) -> Heard<T> {
+fn of_status<T>(response: &HttpResponse, what: String) -> Heard<T> {
     let status = response.status;
-    let what = format!("{} without a code of OCTO", status.as_u16());
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::KeyRefused(what),
-        StatusCode::NOT_FOUND => Heard::Absent(what),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Heard::Absent(what),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Heard::Later(what, retry_after(&response.headers))
         }
@@ -107,6 +111,7 @@ impl Heard<std::convert::Infallible> {
             Heard::Said(never) => match never {},
             Heard::Absent(why) => Heard::Absent(why),
             Heard::Refused(why) => Heard::Refused(why),
+            Heard::OtherWords(why) => Heard::OtherWords(why),
             Heard::SlotGone(why) => Heard::SlotGone(why),
             Heard::Misconfigured(why) => Heard::Misconfigured(why),
             Heard::KeyRefused(why) => Heard::KeyRefused(why),

@@ -264,7 +264,14 @@ impl<'a> Live<'a> {
                 self.wrong(format!("the hold {} could not be released; cancel it at the supplier", self.uuid));
             }
             Heard::Said(_) | Heard::Absent(_) | Heard::Refused(_) => {}
-            _ => self.wrong(format!("whether the hold {} is released is not known; look at the supplier", self.uuid)),
+            Heard::OtherWords(_)
+            | Heard::SlotGone(_)
+            | Heard::Misconfigured(_)
+            | Heard::KeyRefused(_)
+            | Heard::Later(..)
+            | Heard::Unclear(_) => {
+                self.wrong(format!("whether the hold {} is released is not known; look at the supplier", self.uuid))
+            }
         }
         self.go_on();
     }
@@ -368,6 +375,7 @@ fn said<T>(heard: &Heard<T>) -> &str {
         Heard::Said(_) => "an answer",
         Heard::Absent(why)
         | Heard::Refused(why)
+        | Heard::OtherWords(why)
         | Heard::SlotGone(why)
         | Heard::Misconfigured(why)
         | Heard::KeyRefused(why)

@@ -151,7 +151,7 @@ impl Hints for Octo {
             },
             Heard::KeyRefused(_) => CallResult::TokenRejected,
             Heard::Later(why, after) => CallResult::Retry { why: why.into(), after },
-            Heard::Unclear(why) => CallResult::Retry { why: why.into(), after: None },
+            Heard::Unclear(why) | Heard::OtherWords(why) => CallResult::Retry { why: why.into(), after: None },
             Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => CallResult::Absent,
         }
     }
@@ -176,7 +176,11 @@ impl Availability for Octo {
             Heard::KeyRefused(_) => return CallResult::TokenRejected,
             Heard::Later(why, after) => return CallResult::Retry { why: why.into(), after },
             Heard::Unclear(why) => return CallResult::Retry { why: why.into(), after: None },
-            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+            Heard::Absent(why)
+            | Heard::Refused(why)
+            | Heard::OtherWords(why)
+            | Heard::SlotGone(why)
+            | Heard::Misconfigured(why) => {
                 return CallResult::Refused { code: "refused".into(), why: why.into() };
             }
         };

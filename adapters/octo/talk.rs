@@ -337,6 +337,11 @@ impl<'a> Talk<'a> {
     /// There is nothing of this uuid.
     fn absent(&mut self) {
         match (&self.goal, self.ask) {
+            // It was refused in words that nobody knows, and it is not there.
+            (Goal::Issue | Goal::Hold, Ask::AfterReserve) if self.refusal.is_some() => {
+                let why = self.refusal.take().unwrap_or_default();
+                self.no_room(why);
+            }
             (Goal::Issue | Goal::Hold, Ask::AfterReserve) => {
                 let may_repeat = self.octo.repeat_reserve == RepeatReserve::ReadFirst && self.sent.reserve < WRITES_MAX;
                 if may_repeat {
@@ -447,6 +452,7 @@ impl<'a> Talk<'a> {
             }
             Ask::Reserve => {
                 self.sent.reserve += 1;
+                self.refusal = None;
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 let product = (self.product_id, self.option_id());
@@ -526,17 +532,23 @@ impl<'a> Talk<'a> {
             Heard::Said(found) => self.has_the_word(&found, Ask::AfterReserve),
             // "Used already": by an earlier request of ours. What it became is read.
             Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
-            Heard::SlotGone(why) | Heard::Refused(why) => {
-                if self.sent.slots > 0 && self.sent.slots < WRITES_MAX {
-                    // Sold out has many words; the availability has one.
-                    self.refusal = Some(why);
-                    self.ask = Ask::Slots;
-                } else {
-                    self.refused(format!("no_capacity: {why}"));
-                }
+            // Perhaps it says that the uuid is used already.
+            Heard::OtherWords(why) => {
+                self.refusal = Some(why);
+                self.ask = Ask::AfterReserve;
             }
+            Heard::SlotGone(why) | Heard::Refused(why) => self.no_room(why),
             Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+        }
+    }
+
+    /// A reservation was refused. Sold out has many words; the availability has one.
+    fn no_room(&mut self, why: String) {
+        if self.sent.slots > 0 && self.sent.slots < WRITES_MAX {
+            self.ask = Ask::Slots;
+        } else {
+            self.refused(format!("no_capacity: {why}"));
         }
     }
 
@@ -546,7 +558,11 @@ impl<'a> Talk<'a> {
             Heard::Said(found) if map::standing(&found) == Standing::Held => self.ask = Ask::AfterConfirm,
             Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
             Heard::Said(found) => self.has_the_word(&found, Ask::Proof),
-            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+            Heard::Absent(why)
+            | Heard::Refused(why)
+            | Heard::OtherWords(why)
+            | Heard::SlotGone(why)
+            | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterConfirm;
             }
@@ -560,7 +576,11 @@ impl<'a> Talk<'a> {
             // That it is cancelled is said by whoever cancels; what stands in the books is read.
             Heard::Said(found) if map::standing(&found) == Standing::Over => self.ask = Ask::AfterCancel,
             Heard::Said(found) => self.stands(found, cx),
-            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+            Heard::Absent(why)
+            | Heard::Refused(why)
+            | Heard::OtherWords(why)
+            | Heard::SlotGone(why)
+            | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterCancel;
             }
@@ -571,7 +591,13 @@ impl<'a> Talk<'a> {
 
     fn heard_read(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
         match heard {
-            Heard::Said(found) => self.stands(found, cx),
+            Heard::Said(found) => {
+                if self.ask == Ask::AfterReserve {
+                    // It is there: what it was refused with is no more than that the uuid is used.
+                    self.refusal = None;
+                }
+                self.stands(found, cx);
+            }
             // "No such booking" has many words.
             Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => self.absent(),
             other => self.not_carried_out(other),
@@ -583,9 +609,9 @@ impl<'a> Talk<'a> {
         let in_doubt = self.sent.reserve + self.sent.confirm + self.sent.cancel > 0;
         match heard {
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
-            Heard::Later(why, _) | Heard::Unclear(why) if in_doubt => self.unknown(why),
+            Heard::Later(why, _) | Heard::Unclear(why) | Heard::OtherWords(why) if in_doubt => self.unknown(why),
             Heard::Later(why, after) => self.retry(why, after),
-            Heard::Unclear(why) => self.retry(why, None),
+            Heard::Unclear(why) | Heard::OtherWords(why) => self.retry(why, None),
             Heard::Said(_) => self.unknown("the supplier's answer was not expected"),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
                 self.refused(why);
@@ -640,6 +666,7 @@ impl Conversation for Talk<'_> {
                 Heard::Said(_)
                 | Heard::Absent(_)
                 | Heard::Refused(_)
+                | Heard::OtherWords(_)
                 | Heard::SlotGone(_)
                 | Heard::Misconfigured(_)
                 | Heard::Later(..)

@@ -653,6 +653,72 @@ fn what_the_supplier_does_not_give_back_is_told() {
     assert_eq!(held.play(&[("read", Answer(off)), none]), CallResult::Done(TicketFacts::Cancelled));
 }
 
+#[test]
+fn a_booking_that_is_not_there_has_many_words_and_one_status() {
+    let live = || ("read", Answer(booking(1, "CONFIRMED")));
+    let off = || ("read", Answer(booking(1, "CANCELLED")));
+    let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let words = ["Not Found", "not_found", "BOOKING_NOT_FOUND", "UNKNOWN_BOOKING", "NOT_FOUND", "INVALID_BOOKING_UUID"];
+    let bodies = words.map(|word| json!({ "error": word })).into_iter();
+    let bodies = bodies.chain([json!({}), json!({ "statusCode": 404, "error": "Not Found" }), json!({ "error": 404 })]);
+    for body in bodies {
+        for status in [404, 410] {
+            let none = || Refuse(status, body.clone());
+            let gone = ("cancel", Answer(booking(1, "CANCELLED")));
+            let result = cancel.play(&[live(), gone, off(), ("read", none())]);
+            assert_eq!(result, CallResult::Done(TicketFacts::Cancelled), "{status} {body}");
+            assert_eq!(cancel.play(&[("read", none())]), CallResult::Absent, "{status} {body}");
+            let result = cancel.play(&[live(), ("cancel", none()), off(), ("read", none())]);
+            assert_eq!(result, CallResult::Done(TicketFacts::Cancelled), "to the cancellation: {status} {body}");
+            // A hold that is gone when it is confirmed is replaced once it was read as over.
+            let result = Story::issue().play(&[
+                ("product", Answer(product())),
+                ("availability", Answer(slots())),
+                ("reserve", none()),
+                ("read", Answer(booking(1, "ON_HOLD"))),
+                ("confirm", none()),
+                ("read", Answer(booking(1, "CONFIRMED"))),
+            ]);
+            assert_eq!(codes(&result).len(), 4, "{status} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_in_words_that_nobody_knows_is_believed_once_it_was_read() {
+    let (ask, slots_again) = ([("product", Answer(product())), ("availability", Answer(slots()))], slots());
+    let odd = |status: u16| Refuse(status, json!({ "error": "OUR_OWN_WORD", "errorMessage": "no" }));
+    let none = || ("read", Refuse(404, json!({ "error": "UNKNOWN_BOOKING" })));
+    for status in [400, 409, 422] {
+        let mut full = slots_again.clone();
+        full[0]["status"] = json!("SOLD_OUT");
+        full[0]["available"] = json!(false);
+        let rest = [("reserve", odd(status)), none(), ("availability", Answer(full))];
+        let said = reason(Story::issue().play(&[&ask[..], &rest].concat()));
+        assert!(said.starts_with("no_capacity"), "{status}: {said}");
+        let rest = [
+            ("reserve", odd(status)),
+            ("read", Answer(booking(1, "ON_HOLD"))),
+            ("confirm", Answer(booking(1, "CONFIRMED"))),
+            ("read", Answer(booking(1, "CONFIRMED"))),
+        ];
+        assert_eq!(codes(&Story::issue().play(&[&ask[..], &rest].concat())).len(), 4, "used already, as {status}");
+        let live = ("read", Answer(booking(1, "CONFIRMED")));
+        let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+        let result = cancel.play(&[live.clone(), ("cancel", odd(status)), live]);
+        let is_refused = |reason: &str| reason.contains("OUR_OWN_WORD");
+        assert!(
+            matches!(&result, CallResult::Done(TicketFacts::CancelRefused { used: false, reason }) if is_refused(reason.reveal())),
+            "{status}: {result:?}"
+        );
+        let result = cancel.play(&[("read", odd(status))]);
+        assert!(matches!(result, CallResult::Retry { .. }), "a read that says nothing ends nothing: {result:?}");
+    }
+    assert_eq!(Story::again().play(&[("read", odd(401))]), CallResult::TokenRejected);
+    let result = Story::again().play(&[("read", odd(500))]);
+    assert!(matches!(result, CallResult::Retry { .. }), "{result:?}");
+}
+
 /// At every byte at which the answer to a write may break off, what was done is read, and nothing is done twice.
 #[test]
 fn an_answer_to_a_write_that_breaks_off_anywhere_is_followed_by_a_read() {

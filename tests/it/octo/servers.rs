@@ -23,6 +23,11 @@ const VARIANTS: &[(&str, Set)] = &[
         books.switches.unknown_booking = (400, "INVALID_BOOKING_UUID");
     }),
     ("an unknown booking: 400 BAD_REQUEST", |books| books.switches.unknown_booking = (400, "BAD_REQUEST")),
+    ("an unknown booking: 404 with a word of its own", |books| {
+        books.switches.unknown_booking = (404, "BOOKING_NOT_FOUND");
+    }),
+    ("an unknown booking: 404 as a framework says it", |books| books.switches.unknown_booking = (404, "Not Found")),
+    ("an unknown booking: 410", |books| books.switches.unknown_booking = (410, "GONE")),
     ("an unknown booking: 404", |books| books.switches.unknown_booking = (404, "NOT_FOUND")),
     ("the key is not looked at", |books| books.switches.wrong_key = None),
     ("a hold that is over reads ON_HOLD", |books| books.switches.hold_over_stays = true),
@@ -91,7 +96,8 @@ async fn sold_out_is_known_by_each_of_its_words() {
 async fn a_wrong_key_is_known_by_each_of_its_answers() {
     // It waits until the key is mended.
     leaves_work();
-    for (status, code) in [(401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (400, "UNAUTHORIZED"), (400, "FORBIDDEN")] {
+    let answers = [(401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (400, "UNAUTHORIZED"), (400, "FORBIDDEN")];
+    for (status, code) in answers.into_iter().chain([(401, "Unauthorized"), (403, "ACCESS_DENIED")]) {
         let bridge = start("").await;
         books(&bridge, |books| {
             books.switches.wrong_key = Some((status, code));
