@@ -9,9 +9,9 @@ use ticketbridge_core::order::channel_state::LinkState;
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState};
 
-use crate::support::TestBridge;
 use crate::support::partners::Outcome;
 use crate::support::tripstore::{CAN, TRIP, event, kind, paid, returned, trip};
+use crate::support::{TestBridge, leaves_work};
 
 /// A completed booking with its deposit paid.
 fn with_deposit(number: &str) -> Value {
@@ -887,6 +887,28 @@ async fn a_yes_to_taking_a_link_back_is_a_word_until_the_books_count_a_change() 
                 bridge.partners.sent("/T1/payment-links").into_iter().filter(|sent| sent.method == "POST").count();
             assert_eq!(made, 1, "{act} {status} {body}: no other one lives beside it");
             bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
+        }
+    }
+}
+
+/// The guest pays while the link is being taken back: the marketplace's answer tells who was sooner, whenever the payment is heard of.
+#[tokio::test]
+async fn a_payment_that_crosses_the_taking_back_of_its_link_does_not_say_how_that_ends() {
+    leaves_work();
+    let no = json!({"error": {"code": "paid", "message": "it is paid"}});
+    let gone = json!({"link_id": "L1", "status": "REVOKED"});
+    for (answer, ends) in [(Outcome::Says(200, gone), LinkState::Revoked), (Outcome::Says(422, no), LinkState::Paid)] {
+        for is_heard_first in [true, false] {
+            let (bridge, links) = with_link().await;
+            bridge.partners.next("/payment-links/L1", answer.clone());
+            bridge.post(&format!("{links}/revoke"), &json!({})).await.expect(200);
+            if !is_heard_first {
+                bridge.drain().await;
+            }
+            let paid = paid(trip("T1", "COMPLETED"), "tp_9", "FULL", 3_180_000, Some("L1"));
+            bridge.trip(&event("e2", "payment.recorded", 2, &paid, json!({}))).await.expect(200);
+            bridge.drain().await;
+            assert_eq!(states(&bridge).await, [ends], "heard first: {is_heard_first}");
         }
     }
 }
