@@ -34,6 +34,8 @@ pub struct Script<C> {
     problems: Vec<String>,
     /// Numbers at the channel whose violations count.
     pub(super) orders: Vec<String>,
+    /// What a person is still asked for when the story ends, as it should be: the order's number, and the kind of it.
+    left_to_person: Vec<(String, String)>,
     violations_before: usize,
     /// The same in the supplier's books.
     supplier_before: usize,
@@ -43,8 +45,8 @@ impl<C: Channel> Script<C> {
     pub(super) fn new(stage: Stage<C>) -> Self {
         let violations_before = stage.backend.books().violations.len();
         let supplier_before = stage.supplier.as_ref().map_or(0, |supplier| supplier.violations().len());
-        let (steps, problems, orders) = (Vec::new(), Vec::new(), Vec::new());
-        Self { stage, steps, problems, orders, violations_before, supplier_before }
+        let (steps, problems, orders, left_to_person) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { stage, steps, problems, orders, left_to_person, violations_before, supplier_before }
     }
 
     /// Writes down whether something is as it should be; the sentence says how it should be.
@@ -94,6 +96,44 @@ impl<C: Channel> Script<C> {
             };
             left.into_iter().for_each(|difference| self.fail(difference));
         }
+    }
+
+    /// The story ends with a person asked for this, and rightly.
+    pub(super) fn leaves(&mut self, number: &str, kind: &str) {
+        self.left_to_person.push((number.to_owned(), kind.to_owned()));
+    }
+
+    /// Waits until no order of the story asks for a person, but for what is left to one: an alarm without a cause is a fault of its own.
+    pub(super) async fn judge_attention(&mut self) {
+        let deadline = self.stage.channel.time().elapsed() + self.stage.patience;
+        for number in self.orders.clone() {
+            let asked = loop {
+                let asked = match self.order(&number).await {
+                    Ok(order) => self.unexpected(&number, &order),
+                    Err(_) => Vec::new(),
+                };
+                if asked.is_empty() || self.stage.channel.time().elapsed() > deadline {
+                    break asked;
+                }
+                self.stage.channel.time().pass_really(LOOK_EVERY).await;
+            };
+            asked.into_iter().for_each(|problem| self.fail(problem));
+        }
+    }
+
+    /// What a person is asked for about an order, and should not be.
+    fn unexpected(&self, number: &str, order: &Value) -> Vec<String> {
+        let is_left = |kind: &str| self.left_to_person.iter().any(|(of, left)| of == number && left == kind);
+        let all = order.get("attentions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let unexpected = all.iter().filter(|one| !is_left(text_at(one, "kind")));
+        let sentence = |one: &Value| {
+            format!(
+                "the order {number} still asks for a person: {} ({})",
+                text_at(one, "sentence"),
+                text_at(one, "kind")
+            )
+        };
+        unexpected.map(sentence).collect()
     }
 
     /// Real time in which the longest wait of the channel's stories passes, and then some.

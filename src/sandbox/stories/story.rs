@@ -60,7 +60,10 @@ pub async fn play<C: Channel>(story: &Story<C>, stage: &Stage<C>) -> Verdict {
     let mut script = Script::new(stage.clone());
     let limit = script.longest_wait() + stage.patience * STEPS_WITHIN_PATIENCE;
     match tokio::time::timeout(limit, (story.run)(&mut script)).await {
-        Ok(Ok(())) => script.compare_books().await,
+        Ok(Ok(())) => {
+            script.compare_books().await;
+            script.judge_attention().await;
+        }
         Ok(Err(Broken(problem))) => script.fail(problem),
         Err(_) => {
             script.fail("the story did not come to its end: a call was answered badly until time was over".to_owned())

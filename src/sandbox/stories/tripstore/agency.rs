@@ -57,5 +57,7 @@ pub(super) async fn knows_already(s: &mut Script) -> Result<(), Broken> {
     s.check(entered && tried >= 2, format!("the agency was told again ({tried} times), and has it once"));
     let order = s.order(&number).await?;
     s.check(order["attention"].get("kind") != Some(&json!("report_refused")), "nobody is troubled with it");
+    // Nobody accepts it in this story.
+    s.leaves(&number, "waits_for_confirmation");
     Ok(())
 }

@@ -104,6 +104,7 @@ pub(super) async fn open_balance(s: &mut Script) -> Result<(), Broken> {
     s.completed(&number).await?;
     departs(s, &number).await?;
     s.attention_is(&number, "open_balance").await?;
+    s.leaves(&number, "open_balance");
     s.order_is(&number, "payment.state", "partial").await?;
     Ok(())
 }

@@ -83,7 +83,7 @@ fn link_differences(order: &Value, it: &Booking) -> Vec<String> {
         };
         let shown = at_bridge(&link.id);
         (shown != Some(json!(wanted))).then(|| {
-            let shown = shown.as_ref().and_then(Value::as_str).unwrap_or("unknown");
+            let shown = shown.as_ref().map_or("none of its own", |state| state.as_str().unwrap_or_default());
             format!("the bridge shows the link {} as {shown}, the marketplace's books say {wanted}", link.id)
         })
     });
