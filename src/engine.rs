@@ -26,7 +26,7 @@ mod let_go;
 pub mod manual_commands;
 pub(crate) mod needs;
 mod owned;
-mod purchase_limits;
+pub(crate) mod purchase_limits;
 mod queries;
 pub mod replay;
 mod reservations;
@@ -50,6 +50,7 @@ use ticketbridge_store::Store;
 use tokio::sync::{Notify, broadcast};
 
 use crate::clock::{Clock, Ids};
+use crate::recorder::turns::Turns;
 use crate::service::live::{Live, Running};
 
 /// Orders whose change may wait to be noticed by a slow listener; one that misses some looks again.
@@ -66,6 +67,7 @@ pub struct Engine {
     changes: broadcast::Sender<OrderId>,
     awaited: Arc<awaited::Awaited>,
     let_go: Arc<let_go::LetGo>,
+    turns: Arc<Turns>,
 }
 
 impl Engine {
@@ -81,6 +83,7 @@ impl Engine {
             changes,
             awaited: Arc::default(),
             let_go: Arc::default(),
+            turns: Arc::default(),
         }
     }
 
@@ -115,6 +118,11 @@ impl Engine {
     /// The present, with fresh identifiers.
     pub fn moment(&self) -> Moment {
         Moment { now: self.clock.now(), seed: self.ids.seed() }
+    }
+
+    /// The turn of something that is decided now.
+    pub(crate) fn turn(&self) -> i64 {
+        self.turns.next(self.clock.now())
     }
 
     /// Tells those who wait that an order has changed. Only after the commit.

@@ -3,14 +3,16 @@
 //! The recorder: what came in, what went out and came back, and which housekeeping ran, whole, for as long as `[recorder] keep` says. From
 //! it `ticketbridge record export` makes a file by which another version, or another configuration, can be tried ([`crate::replay`]).
 //!
-//! [`acted`] is who did what, [`tape`] writes it down beside the work, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`mod@file`] is
+//! [`acted`] is who did what, [`tape`] writes it down beside the work, [`turns`] is in which order it was decided, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`mod@file`] is
 //! what one exports to, [`export`] puts it together.
 
 pub mod acted;
+mod before;
 pub mod export;
 pub mod file;
 pub mod mask;
 pub mod outcome;
 pub mod tape;
+pub mod turns;
 
 pub use tape::{Recorder, Recording};

@@ -7,11 +7,14 @@
 //! [`play`] is the driver, [`partners`] answers calls from the recording, [`compare`] finds differences and groups them by their cause,
 //! [`expect`] knows which of them are wanted.
 
+mod before;
 pub mod compare;
 pub mod difference;
 pub mod expect;
 pub mod partners;
 pub mod play;
+mod schedule;
+mod waiting;
 
 pub use compare::Report;
 pub use expect::Expected;

@@ -34,6 +34,7 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
+use crate::recorder::tape;
 use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
@@ -92,6 +93,11 @@ impl Worker {
 
     /// The same with the order as it was loaded a moment ago.
     pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
+        let about = job.order.clone();
+        tape::conversing(&about, self.do_carry_out(job, order)).await;
+    }
+
+    async fn do_carry_out(&self, job: Job, order: Option<Order>) {
         // Each way has a place of its own: together they would make every task, and the stack of whoever polls it, as large as the largest.
         let result = match &job.effect {
             Effect::CallBackend { backend, booking, op, .. } => {

@@ -14,6 +14,7 @@ use crate::engine::{
     Applied, Change, Engine, EngineError, InReserve, credit, effects, guests, held, needs, owned, purchase_limits,
     settlement,
 };
+use crate::recorder::tape;
 
 impl Engine {
     /// Carries one command out on one order.
@@ -40,14 +41,18 @@ impl Engine {
         let (target, name) = (id.clone(), command.name());
         let needs = needs::of_commands(id, std::iter::once(&command));
         let work = Arc::new((running, command, actor));
+        let (engine, decided) = (self.clone(), tape::heard_of_calls());
         let applied = self
             .store
             .write_needing(name, needs, move |tx: &Tx| {
                 let (work, target) = (work.clone(), target.clone());
+                let (engine, decided) = (engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (running, command, actor) = &*work;
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
-                    change.on(tx, &target, command, expected_version).await
+                    let applied = change.on(tx, &target, command, expected_version).await?;
+                    decided.note(engine.turn());
+                    Ok::<_, EngineError>(applied)
                 })
             })
             .await?;

@@ -11,6 +11,7 @@ use ticketbridge_core::{Millis, Moment, OrderId, Rejection};
 use ticketbridge_store::InboxVerdict as Verdict;
 
 use crate::engine::InReserve;
+use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -35,6 +36,8 @@ pub struct Incoming {
     pub late: Option<Millis>,
     /// Why it is refused whatever the rules say: the back-end has no room.
     pub refusal: Option<Rejection>,
+    /// When it is decided, among everything else that is.
+    pub decided: Decided,
 }
 
 /// What became of a message.

@@ -15,6 +15,7 @@ use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAns
 
 use crate::engine::digest::{body_sha256, meaning_of_act, sha256_hex};
 use crate::engine::{Applied, Change, Engine, EngineError, held, needs};
+use crate::recorder::turns::Decided;
 
 /// An event that was verified and read.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct HeardEvent {
     pub body: Bytes,
     /// The sender's trace; it is passed on to the calls that the event causes.
     pub traceparent: Option<String>,
+    /// When it is decided, among everything else that is.
+    pub decided: Decided,
 }
 
 /// What became of an event.
@@ -64,11 +67,11 @@ impl Engine {
         let named = held::hashes_named(self.store.sealer(), &heard.backend, false, &heard.command);
         let needs = needs::of_event(&heard.event.booking, &heard.command).with_message(&dedupe).with_held(named);
         let work = Arc::new((heard, dedupe, inbox_id, running, meaning));
-        let task = work.clone();
+        let (task, engine) = (work.clone(), self.clone());
         let result = self
             .store
             .write_needing("hear", needs, move |tx: &Tx| {
-                let work = task.clone();
+                let (work, engine) = (task.clone(), engine.clone());
                 Box::pin(async move {
                     let (heard, dedupe, inbox_id, running, meaning) = &*work;
                     let new = NewInbox {
@@ -119,6 +122,7 @@ impl Engine {
                     if key != Quoted::code(&heard.event.key) {
                         tx.quote_inbox_key(inbox_id, &key).await?;
                     }
+                    heard.decided.note(engine.turn());
                     Ok((applied, what))
                 })
             })
@@ -140,6 +144,7 @@ impl Engine {
         meaning: &str,
     ) -> Result<(Heard, Option<Order>), EngineError> {
         let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else { return Err(EngineError::TryLater) };
+        heard.decided.note(self.turn());
         let is_same = match &row.content_sha256 {
             // The same bytes say the same, also where an older version has read less in them.
             Some(known) => known == meaning || row.body_sha256 == body_sha256(&heard.body),

@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::message::{Destination, Effect, Notification, StockKey, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
-use ticketbridge_store::{NewJob, Tx};
+use ticketbridge_store::{NewJob, TapePiece, Tx};
 
 use crate::engine::{Change, EngineError, InReserve};
+use crate::recorder::tape::{Moved, Piece};
 
 /// Effects of one command, at most: the place of each within the order's deliveries is `version × this + index`.
 const EFFECTS_MAX: u64 = 1_000;
@@ -141,10 +142,12 @@ impl Change<'_> {
                 }
                 Effect::TakeStock { key, units } => {
                     take_stock(tx, order, key, *units).await?;
+                    self.tape_moved(tx, order, (version, index), key, i64::from(*units)).await?;
                     self.tell_stock(tx, order, version, index, key).await?;
                 }
                 Effect::ReturnStock { key, units } => {
                     tx.give_back_stock(key, *units).await?;
+                    self.tape_moved(tx, order, (version, index), key, -i64::from(*units)).await?;
                     self.tell_stock(tx, order, version, index, key).await?;
                 }
                 Effect::CallBackend { .. }
@@ -156,6 +159,25 @@ impl Change<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The recording is told in the same transaction: what it does not know of, it would count wrongly ever after.
+    async fn tape_moved(
+        &self,
+        tx: &Tx,
+        order: &Order,
+        (version, index): (u64, usize),
+        key: &StockKey,
+        units: i64,
+    ) -> Result<(), EngineError> {
+        if self.running.config.recorder.keep.is_none() {
+            return Ok(());
+        }
+        let digest = Sha256::digest(format!("moved|{}|{version}|{index}", order.id));
+        let id = format!("tap_{}", &hex::encode(digest)[..32]);
+        let moved = Piece::Moved(Moved { order: order.id.clone(), key: key.clone(), units });
+        let content = serde_json::to_vec(&moved).unwrap_or_default();
+        Ok(tx.tape(&[TapePiece { id, at: self.moment.now, content }]).await?)
     }
 
     async fn enqueue_delivery(

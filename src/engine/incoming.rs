@@ -32,11 +32,11 @@ impl Engine {
         let moment = incoming.moment;
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, new, actor));
-        let task = work.clone();
+        let (task, engine) = (work.clone(), self.clone());
         let result = self
             .store
             .write_needing("receive", needs, move |tx: &Tx| {
-                let work = task.clone();
+                let (work, engine) = (task.clone(), engine.clone());
                 Box::pin(async move {
                     let (incoming, new, actor) = &*work;
                     tx.insert_inbox(&new.row()).await.map_err(|error| match error {
@@ -51,7 +51,9 @@ impl Engine {
                         traceparent: incoming.traceparent.clone(),
                     };
                     let taken = take(tx, &change, incoming, &new.id).await?;
-                    late::show(tx, &change, incoming, taken).await
+                    let shown = late::show(tx, &change, incoming, taken).await?;
+                    incoming.decided.note(engine.turn());
+                    Ok(shown)
                 })
             })
             .await;
@@ -196,6 +198,7 @@ impl Engine {
         let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else {
             return Ok(Received::TryLater);
         };
+        incoming.decided.note(self.turn());
         if !self.says_the_same(incoming, &row).await? {
             return self.contradiction(incoming, &row).await;
         }
@@ -338,6 +341,7 @@ impl Engine {
             None => None,
         };
         self.note(&incoming, &key, Verdict::Hint, order.clone()).await?;
+        incoming.decided.note(self.turn());
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &Answer::Noted);
         let in_reserve = Vec::new();
         Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint, in_reserve })

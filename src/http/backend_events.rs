@@ -30,6 +30,7 @@ use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
 use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredBackend;
 use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
@@ -52,14 +53,15 @@ pub async fn receive(
     };
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let believed = OnceLock::new();
+    let (believed, decided) = (OnceLock::new(), Decided::default());
     let came = trace_of(&parts.headers);
     let mut span = Open::incoming(format!("POST /backends/{}/events", backend.id), came.as_deref());
     let trace = span.traceparent(came);
     let answer = if shared.stopping.is_cancelled() {
         Err(NotTaken::Unverified(Problem::stopping()))
     } else {
-        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed, trace };
+        let (headers, decided) = (&parts.headers, decided.clone());
+        let head = Head { shared: &shared, backend: &backend, headers, caller, body: &believed, trace, decided };
         head.hear(body, running.config.server.rate_per_caller).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
@@ -89,6 +91,7 @@ pub async fn receive(
                 answer: said,
                 took: Millis(took_ms),
                 order: order.map(|order| order.id.clone()),
+                decided: decided.turn(),
             }))
         });
     };
@@ -148,6 +151,8 @@ struct Head<'a> {
     body: &'a OnceLock<Bytes>,
     /// The trace that goes on with what it causes.
     trace: Option<String>,
+    /// When it is decided, among everything else that is.
+    decided: Decided,
 }
 
 impl Head<'_> {
@@ -236,6 +241,7 @@ impl Head<'_> {
             command,
             traceparent: self.trace.clone(),
             body,
+            decided: self.decided.clone(),
         }))
     }
 }

@@ -31,6 +31,7 @@ use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting, unknown_calls};
 use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 use crate::telemetry::seldom;
@@ -333,6 +334,8 @@ struct Arrived {
     moment: Moment,
     /// How long ago it was sent, where that is longer than it should take.
     late: OnceLock<Option<Millis>>,
+    /// When it is decided, among everything else that is.
+    decided: Decided,
 }
 
 impl std::ops::Deref for Arrived {
@@ -353,7 +356,7 @@ impl Arrived {
         let until = tokio::time::Instant::now() + budget.to_std();
         let own = head.shared.engine.moment();
         let moment = head.given.map_or(own, |GivenSeed(seed)| Moment { seed, ..own });
-        Arc::new(Self { head, body, until, moment, late: OnceLock::new() })
+        Arc::new(Self { head, body, until, moment, late: OnceLock::new(), decided: Decided::default() })
     }
 
     /// Hands the message and its answer to the recorder.
@@ -371,6 +374,7 @@ impl Arrived {
                 answer: String::from_utf8_lossy(&ended.said).into_owned(),
                 took: self.shared.engine.clock().now() - self.started,
                 order: ended.order.clone(),
+                decided: self.decided.turn(),
             }))
         });
     }
@@ -428,6 +432,7 @@ impl Arrived {
             moment: self.moment,
             late: self.late(),
             refusal: None,
+            decided: self.decided.clone(),
         }
     }
 
@@ -468,7 +473,11 @@ impl Arrived {
     async fn query(self: Arc<Self>, query: Query) -> Ended {
         let inbound = Inbound::Query(query.clone());
         let this = self.clone();
-        let asked = async move { this.shared.engine.ask(&this.running, &this.channel, &query).await };
+        let asked = async move {
+            let found = this.shared.engine.ask(&this.running, &this.channel, &query).await;
+            this.decided.note(this.shared.engine.turn());
+            found
+        };
         match self.in_time(asked).await {
             Ok(found) => {
                 let order = found.order().map(|order| order.id.clone());

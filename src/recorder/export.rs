@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ticketbridge_core::order::Order;
+use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 use ticketbridge_store::{Sealer, Store, StoreError, TapePiece};
 
+use super::before;
 use super::file::{self, Drawn, FileError, Recorded};
 use super::mask::Mask;
 use super::outcome::outcome;
@@ -53,15 +54,26 @@ pub async fn export(
     let mut left_out = Vec::new();
     let orders = orders_of(store, &pieces).await?;
     let is_older = |id: &OrderId| orders.get(id).is_some_and(|order| order.created_at < time.0);
-    let before = pieces.len();
-    let pieces: Vec<_> = pieces
-        .into_iter()
-        .filter(|(_, piece)| !matches!(piece, Piece::In(came) if came.order.as_ref().is_some_and(is_older)))
-        .collect();
-    if pieces.len() < before {
+    let mut held = Vec::new();
+    if pieces.iter().any(|(_, piece)| matches!(piece, Piece::In(came) if came.decided.is_some())) {
+        held = before::stock(store, time, &pieces).await?;
+    } else {
+        left_out.push("what was taken of stock before it began: an older version recorded it".to_owned());
+    }
+    let is_kept = |piece: &Piece| match piece {
+        Piece::In(came) => !came.order.as_ref().is_some_and(is_older),
+        // What an order of the recording moves, it moves again.
+        Piece::Moved(moved) => is_older(&moved.order),
+        Piece::Out(_) | Piece::Task { .. } => true,
+    };
+    let messages =
+        |pieces: &[(UnixMillis, Piece)]| pieces.iter().filter(|(_, piece)| matches!(piece, Piece::In(_))).count();
+    let before = messages(&pieces);
+    let pieces: Vec<_> = pieces.into_iter().filter(|(_, piece)| is_kept(piece)).collect();
+    if messages(&pieces) < before {
         left_out.push(format!(
             "{} messages about orders that began before the recording: what they were then is not in it",
-            before - pieces.len()
+            before - messages(&pieces)
         ));
     }
     let inside: Vec<&Order> = orders.values().filter(|order| order.created_at >= time.0).collect();
@@ -71,6 +83,7 @@ pub async fn export(
         time: (time.0.0, time.1.0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         drawn: drawn(&inside),
+        stock: held,
         ..Recorded::default()
     };
     for (at, piece) in pieces {
@@ -82,15 +95,19 @@ pub async fn export(
             later += 1;
             continue;
         }
-        recorded.outcomes.push(outcome(store, order).await?);
+        let mut outcome = outcome(store, order).await?;
+        // A code may be a guest's document, and has its stand-in then.
+        outcome.parts.iter_mut().for_each(|(_, part)| mask.known_in(part));
+        recorded.outcomes.push(outcome);
     }
     if later > 0 {
         left_out.push(format!("what became of {later} orders that changed after the end of the recording"));
     }
     for channel in registry.channels().filter_map(|channel| channel.credit_account.clone()) {
-        let balance = store.credit_balance_at(&channel, time.0).await?;
+        let balance = store.credit_available_at(&channel, time.0).await?;
         recorded.credit.insert(channel, balance);
     }
+    recorded.claims = before::claims(store, &mask, time.0, &recorded.pieces).await?;
     recorded.left_out = left_out;
     Ok(recorded)
 }
@@ -115,7 +132,10 @@ pub async fn export_to(
     Ok(recorded)
 }
 
-async fn read(store: &Store, time: (UnixMillis, UnixMillis)) -> Result<Vec<(UnixMillis, Piece)>, StoreError> {
+pub(super) async fn read(
+    store: &Store,
+    time: (UnixMillis, UnixMillis),
+) -> Result<Vec<(UnixMillis, Piece)>, StoreError> {
     let (mut pieces, mut last) = (Vec::new(), None::<TapePiece>);
     loop {
         let found = store.read_tape(time, last.as_ref(), READ_MAX).await?;
@@ -133,6 +153,7 @@ async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTre
         .iter()
         .filter_map(|(_, piece)| match piece {
             Piece::In(came) => came.order.as_ref(),
+            Piece::Moved(moved) => Some(&moved.order),
             Piece::Out(_) | Piece::Task { .. } => None,
         })
         .collect();
@@ -151,6 +172,16 @@ fn know_guests(mask: &mut Mask, order: &Order) {
         let told = [person.name.as_ref().map(Personal::reveal), person.phone.as_ref().map(Personal::reveal), document];
         for text in told.into_iter().flatten() {
             mask.stand_in(text);
+        }
+    }
+    // Codes keep their names, also where a partner calls them what it calls a guest's document.
+    for booking in order.past_bookings.iter().chain(&order.booking) {
+        let ticketing = &booking.ticketing;
+        for ticket in ticketing.tickets.iter().chain(&ticketing.other_tickets) {
+            match ticket.kind {
+                TicketKind::Code | TicketKind::Qr | TicketKind::Url => mask.keep(ticket.code.reveal()),
+                TicketKind::Document => drop(mask.stand_in(ticket.code.reveal())),
+            }
         }
     }
 }
@@ -190,6 +221,6 @@ fn masked(mask: &mut Mask, registry: &Registry, piece: Piece) -> Piece {
             }
             Piece::Out(went)
         }
-        Piece::Task { name } => Piece::Task { name },
+        Piece::Task { .. } | Piece::Moved(_) => piece,
     }
 }

@@ -8,8 +8,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use ticketbridge_core::{BookingId, UnixMillis};
-use ticketbridge_store::Sealer;
+use ticketbridge_core::message::StockKey;
+use ticketbridge_core::{BookingId, OrderId, ProductCode, UnixMillis};
+use ticketbridge_store::{ClaimKind, Sealer};
 
 use super::outcome::Outcome;
 use super::tape::Piece;
@@ -35,10 +36,44 @@ pub struct Recorded {
     /// Codes that were drawn from pools, in that order.
     #[serde(default)]
     pub drawn: Vec<Drawn>,
-    /// What each credit account had at the beginning.
+    /// What could be spent of each credit account at the beginning.
     pub credit: BTreeMap<String, i64>,
+    /// What was taken of stock at the beginning.
+    #[serde(default)]
+    pub stock: Vec<Taken>,
+    /// What orders that are not in the recording claim for guests who are.
+    #[serde(default)]
+    pub claims: Vec<Claimed>,
     /// What is not in it, a sentence each.
     pub left_out: Vec<String>,
+}
+
+/// What was taken of a product, or of a product on a date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Of what.
+    pub key: StockKey,
+    /// How many there are, where that is limited.
+    pub total: Option<i64>,
+    /// How many of them were taken.
+    pub units: i64,
+}
+
+/// What an order that began before the recording claims for a guest, for purchase limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// The order.
+    pub order: OrderId,
+    /// Of what.
+    pub product: ProductCode,
+    /// By what the guest is recognised.
+    pub kind: ClaimKind,
+    /// The stand-in for that.
+    pub text: String,
+    /// How many.
+    pub units: u32,
+    /// Whether it counted at the beginning.
+    pub live: bool,
 }
 
 /// Codes that a booking drew. Two that draw at the same time do so in one order or the other, so a replay gives each its own.
@@ -78,6 +113,10 @@ struct Head {
     #[serde(default)]
     drawn: Vec<Drawn>,
     credit: BTreeMap<String, i64>,
+    #[serde(default)]
+    stock: Vec<Taken>,
+    #[serde(default)]
+    claims: Vec<Claimed>,
     left_out: Vec<String>,
 }
 
@@ -154,6 +193,8 @@ fn write_into(made: std::fs::File, recorded: &Recorded, sealer: &Sealer, name: &
         pools: recorded.pools.clone(),
         drawn: recorded.drawn.clone(),
         credit: recorded.credit.clone(),
+        stock: recorded.stock.clone(),
+        claims: recorded.claims.clone(),
         left_out: recorded.left_out.clone(),
     };
     let mut out = std::io::BufWriter::new(made);
@@ -199,8 +240,8 @@ pub fn read(path: &Path, sealer: &Sealer) -> Result<Recorded, FileError> {
     if found != head.lines {
         return Err(FileError::Cut { found, lines: head.lines });
     }
-    let Head { time, version, pools, drawn, credit, left_out, lines: _ } = head;
-    Ok(Recorded { time, version, pools, drawn, credit, left_out, ..recorded })
+    let Head { time, version, pools, drawn, credit, stock, claims, left_out, lines: _ } = head;
+    Ok(Recorded { time, version, pools, drawn, credit, stock, claims, left_out, ..recorded })
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 //! The tape while the service runs: pieces are handed over without waiting, sealed and written in batches off the way to the answer. What
 //! a crash can lose is the last moment; what a slow database makes it drop is counted, and an export says so.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::port::{Call, HttpResponse};
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{Store, StoreError, TapePiece, Tx};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids};
 use crate::recorder::acted::Acted;
+use crate::recorder::turns::Decided;
 use crate::service::batches::next_batch;
 use crate::transport::{AddressPolicy, CallLimits, Transport, TransportError};
 
@@ -39,6 +41,20 @@ pub enum Piece {
         /// Its name.
         name: String,
     },
+    /// An order took units of stock, or gave them back.
+    Moved(Moved),
+}
+
+/// Units that an order took, or gave back. Of orders that begin in a recording a replay finds out by itself; of older ones, and of what had
+/// been taken when the recording began, this is all that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The order.
+    pub order: OrderId,
+    /// Of what.
+    pub key: StockKey,
+    /// How many; what is given back is below nothing.
+    pub units: i64,
 }
 
 /// A request of a channel, of a back-end or of a person.
@@ -67,6 +83,9 @@ pub struct Came {
     pub took: Millis,
     /// The order that it was about.
     pub order: Option<OrderId>,
+    /// The turn in which it was decided ([`super::turns`]). An older version did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<i64>,
 }
 
 /// A call to a partner.
@@ -82,6 +101,12 @@ pub struct Went {
     pub back: Back,
     /// How long it took.
     pub took: Millis,
+    /// The order that it was made for, where it was one's delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The turn in which the order heard what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<i64>,
 }
 
 /// What came back of a call.
@@ -178,6 +203,73 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// A call of a delivery is kept until its order has heard what came of it, and is written down then with the turn of that.
+    fn hand_over(&self, at: UnixMillis, went: Went) {
+        let kept = CONVERSATION.try_with(|conversation| {
+            let recorder = self.recorder.clone();
+            conversation.calls().push(Kept { recorder, at, went: went.clone(), decided: None });
+        });
+        if kept.is_err() {
+            self.recorder.record(at, || Piece::Out(Box::new(went)));
+        }
+    }
+}
+
+tokio::task_local! {
+    /// The conversation that is under way in this task.
+    static CONVERSATION: Conversation;
+}
+
+/// A call until its order has heard what came of it.
+struct Kept {
+    recorder: Recorder,
+    at: UnixMillis,
+    went: Went,
+    /// Where the first change after it notes its turn.
+    decided: Option<Decided>,
+}
+
+/// The calls of a delivery.
+struct Conversation {
+    order: OrderId,
+    calls: Mutex<Vec<Kept>>,
+}
+
+impl Conversation {
+    fn calls(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Conversation {
+    // Also of one that was cut off: what was said was said.
+    fn drop(&mut self) {
+        let calls = self.calls.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for Kept { recorder, at, went, decided } in calls.drain(..) {
+            let (order, decided) = (Some(self.order.clone()), decided.and_then(|decided| decided.turn()));
+            recorder.record(at, || Piece::Out(Box::new(Went { order, decided, ..went })));
+        }
+    }
+}
+
+/// Carries a delivery of this order out: its calls are one conversation.
+pub(crate) async fn conversing<T>(order: &OrderId, work: impl Future<Output = T>) -> T {
+    let conversation = Conversation { order: order.clone(), calls: Mutex::new(Vec::new()) };
+    CONVERSATION.scope(conversation, work).await
+}
+
+/// Where a change notes its turn by which the order hears of the calls that were made before it; nowhere, where it has heard of all of them.
+pub(crate) fn heard_of_calls() -> Decided {
+    let decided = Decided::default();
+    let _outside = CONVERSATION.try_with(|conversation| {
+        for kept in conversation.calls().iter_mut().filter(|kept| kept.decided.is_none()) {
+            kept.decided = Some(decided.clone());
+        }
+    });
+    decided
+}
+
 impl Transport for Recording {
     fn send<'a>(&'a self, call: &'a Call, limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         if !self.recorder.is_on() {
@@ -187,7 +279,7 @@ impl Transport for Recording {
             let started = (self.clock.now(), self.clock.monotonic());
             let answer = self.inner.send(call, limits).await;
             let took = Millis::from_std(self.clock.monotonic().saturating_sub(started.1));
-            self.recorder.record(started.0, || Piece::Out(Box::new(went(call, &answer, took))));
+            self.hand_over(started.0, went(call, &answer, took));
             answer
         })
     }
@@ -212,5 +304,5 @@ fn went(call: &Call, answer: &Result<HttpResponse, TransportError>, took: Millis
         Err(TransportError::Interrupted { .. }) => Back::Interrupted,
     };
     let body = String::from_utf8_lossy(&call.body).into_owned();
-    Went { method: call.method.to_string(), url: call.url.clone(), body, back, took }
+    Went { method: call.method.to_string(), url: call.url.clone(), body, back, took, order: None, decided: None }
 }

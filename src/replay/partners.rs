@@ -3,7 +3,7 @@
 //! The partners of a replay: each call is answered with what was answered to the same call when it was recorded. What changes something
 //! there is answered once for each time that it was made then, in that order; a look is answered with what there was to see at that time.
 //!
-//! A call during which a message came then is answered no sooner than it was: what the message did was done before the answer was known. Only
+//! A call that a message crossed then is answered no sooner than the message was taken ([`super::schedule`]): what the message did was done before the answer was known. Only
 //! the driver can wait for that, so only calls that it makes by [`may_wait`] do.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
+use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
-use ticketbridge_core::{Millis, UnixMillis};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -26,9 +26,6 @@ const VOLATILE_CHARS: usize = 10;
 
 /// Fields that hold what a person has written: it may name a guest, and then it has a stand-in in the recording and was masked in the call.
 const WORDS: [&str; 6] = ["reason", "reason_text", "note", "memo", "remark", "message"];
-/// Calls that took longer are answered at once: their leases would run out.
-const WAIT_MAX: Millis = Millis::seconds(12);
-
 tokio::task_local! {
     /// There where a call is made that may wait for its answer.
     static MAY_WAIT: ();
@@ -73,18 +70,13 @@ struct State {
 }
 
 impl Bound {
-    /// Bound to these calls, while these messages came, in their order; the time of each in milliseconds.
-    pub fn new(calls: impl IntoIterator<Item = (i64, Went)>, messages: &[UnixMillis], clock: Arc<dyn Clock>) -> Self {
+    /// Bound to these calls, in their order; each with the time at which it began, and until when it waits for its answer, if it does.
+    pub fn new(calls: impl IntoIterator<Item = (UnixMillis, Went, Option<UnixMillis>)>, clock: Arc<dyn Clock>) -> Self {
         let mut state = State::default();
-        for (at, went) in calls {
+        for (at, went, answered_at) in calls {
             let (exact, loose) = keys(&went.method, &went.url, &went.body);
             let index = state.made.len();
-            let (begun_at, ended_at) = (UnixMillis(at), UnixMillis(at) + went.took);
-            let next = messages.get(messages.partition_point(|came| *came < begun_at));
-            let is_crossed =
-                went.method != "GET" && went.took <= WAIT_MAX && next.is_some_and(|came| *came <= ended_at);
-            let answered_at = is_crossed.then_some(ended_at);
-            state.made.push(Some(Made { at: begun_at, answered_at, back: went.back }));
+            state.made.push(Some(Made { at, answered_at, back: went.back }));
             state.exact.entry(exact).or_default().push_back(index);
             state.loose.entry(loose).or_default().push_back(index);
         }
@@ -337,7 +329,8 @@ mod tests {
     fn went(method: &str, path: &str, body: &str, said: &str) -> Went {
         let back = Back::Answered { status: 200, retry_after: None, body: said.to_owned() };
         let url = format!("https://partner.example{path}");
-        Went { method: method.to_owned(), url, body: body.to_owned(), back, took: Millis(1) }
+        let (method, body) = (method.to_owned(), body.to_owned());
+        Went { method, url, body, back, took: Millis(1), order: None, decided: None }
     }
 
     fn call(method: Method, path: &str, body: &str) -> Call {
@@ -354,7 +347,7 @@ mod tests {
         let clock = Arc::new(TestClock::at(THEN));
         let first = went("POST", "/r", r#"{"id":"a","name":"one"}"#, "1");
         let second = went("POST", "/r", r#"{"id":"a","name":"two"}"#, "2");
-        let bound = Bound::new([(THEN.0, first), (THEN.0 + 5, second)], &[], clock);
+        let bound = Bound::new([(THEN, first, None), (THEN + Millis(5), second, None)], clock);
         let again = call(Method::POST, "/r", r#"{"id":"a","name":"another guest"}"#);
         assert_eq!(said(&bound, &again).as_deref(), Some("1"));
         assert_eq!(said(&bound, &again).as_deref(), Some("2"));
@@ -368,8 +361,10 @@ mod tests {
     fn a_look_sees_what_was_to_be_seen_at_its_time() {
         let clock = TestClock::at(THEN);
         let bound = Bound::new(
-            [(THEN.0, went("GET", "/r/a", "", "pending")), (THEN.0 + 10_000, went("GET", "/r/a", "", "issued"))],
-            &[],
+            [
+                (THEN, went("GET", "/r/a", "", "pending"), None),
+                (THEN + Millis(10_000), went("GET", "/r/a", "", "issued"), None),
+            ],
             Arc::new(clock.clone()),
         );
         let look = call(Method::GET, "/r/a", "");
@@ -382,7 +377,7 @@ mod tests {
     #[test]
     fn what_a_person_has_written_keeps_no_calls_apart() {
         let then = went("POST", "/r/1/reject", r#"{"reason_text":"asked by 010-****-4567","reason_code":"X"}"#, "1");
-        let bound = Bound::new([(THEN.0, then)], &[], Arc::new(TestClock::at(THEN)));
+        let bound = Bound::new([(THEN, then, None)], Arc::new(TestClock::at(THEN)));
         let other = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"Y"}"#);
         assert_eq!(said(&bound, &other), None, "a code is no free text");
         let again = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"X"}"#);
@@ -393,8 +388,9 @@ mod tests {
     async fn a_call_that_a_message_crossed_is_answered_no_sooner_than_it_was() {
         let clock = TestClock::at(THEN);
         let slow = |path: &str| Went { took: Millis(40), ..went("POST", path, "", "yes") };
-        let calls = [(THEN.0, slow("/crossed")), (THEN.0 + 100, slow("/alone"))];
-        let bound = Arc::new(Bound::new(calls, &[THEN + Millis(30)], Arc::new(clock.clone())));
+        let answered_at = Some(THEN + Millis(40));
+        let calls = [(THEN, slow("/crossed"), answered_at), (THEN + Millis(100), slow("/alone"), None)];
+        let bound = Arc::new(Bound::new(calls, Arc::new(clock.clone())));
         let make = |path: &'static str| {
             let bound = bound.clone();
             async move {
@@ -422,7 +418,8 @@ mod tests {
     #[test]
     fn the_times_of_a_list_that_is_asked_for_are_no_difference() {
         let from = |minute: u32| format!("/v1/bookings?updated_from=2026-11-21T10%3A{minute}%3A00%2B08%3A00&page=1");
-        let bound = Bound::new([(THEN.0, went("GET", &from(10), "", "listed"))], &[], Arc::new(TestClock::at(THEN)));
+        let listed = went("GET", &from(10), "", "listed");
+        let bound = Bound::new([(THEN, listed, None)], Arc::new(TestClock::at(THEN)));
         assert_eq!(said(&bound, &call(Method::GET, &from(11), "")).as_deref(), Some("listed"));
         assert_eq!(said(&bound, &call(Method::GET, &from(12).replace("page=1", "page=2"), "")), None);
     }
@@ -430,8 +427,7 @@ mod tests {
     #[test]
     fn nonces_times_and_digests_are_no_difference() {
         let bound = Bound::new(
-            [(THEN.0, went("POST", "/r", r#"{"at":1795226400000,"sign":"0123456789abcdef"}"#, "1"))],
-            &[],
+            [(THEN, went("POST", "/r", r#"{"at":1795226400000,"sign":"0123456789abcdef"}"#, "1"), None)],
             Arc::new(TestClock::at(THEN)),
         );
         let other = call(Method::POST, "/r", r#"{"at":1795226400999,"sign":"fedcba9876543210"}"#);

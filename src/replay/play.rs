@@ -18,9 +18,12 @@ use ticketbridge_store::{CreditEntry, CreditKind, StoreError, Tx};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
+use super::before;
 use super::compare::{Comparison, Report};
 use super::expect::Expected;
 use super::partners::{Bound, may_wait};
+use super::schedule::{Mark, Schedule};
+use super::waiting::WaitingRoom;
 use crate::app::{self, Bridge, Parts, StartError, Work};
 use crate::clock::{Clock, SystemIds, TestClock};
 use crate::config::{Config, Environment, OpsToken, Role};
@@ -30,7 +33,7 @@ use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
 use crate::recorder::file::{Drawn, Recorded};
 use crate::recorder::outcome::{Outcome, outcome};
-use crate::recorder::tape::{Came, Piece};
+use crate::recorder::tape::{Came, Moved, Piece};
 
 /// The secrets of a replay: whoever has the file and the program can sign with them, and nobody else believes it.
 const TEST_WEBHOOK_SECRET: &str = "whsec_YSBzZWNyZXQgZm9yIHJlcGxheXMsIGtub3duIHRvIGFsbA==";
@@ -43,6 +46,10 @@ const WAIT_STEP: Millis = Millis(250);
 const WAIT_STEPS_MAX: u32 = 80;
 /// Looks in a row that find nothing to do before an answer that came in time then is taken to wait for its time now.
 const IDLE_LOOKS: u32 = 500;
+/// Turns that an answer gets to be written in, once its time has come.
+const ANSWER_TURNS: u32 = 200_000;
+/// What is said of a message that cannot be signed.
+const UNSIGNED: &str = "it cannot be signed";
 /// Turns that calls get to go on in, once their answers have come.
 const TURNS_MAX: u32 = 1_000_000;
 /// Bytes of an answer at most.
@@ -72,26 +79,33 @@ pub enum ReplayError {
 pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> Result<Report, ReplayError> {
     let directory = tempfile::tempdir().map_err(ReplayError::Directory)?;
     let clock = TestClock::at(recorded.from());
-    let (mut calls, mut events) = (Vec::new(), Vec::new());
+    let (mut calls, mut events, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     let mut unplayed: BTreeMap<&'static str, u64> = BTreeMap::new();
     for (at, piece) in recorded.pieces.clone() {
         match piece {
-            Piece::Out(went) => calls.push((at, *went)),
+            Piece::Out(went) => calls.push((UnixMillis(at), *went)),
             Piece::In(came) if unplayable(&came).is_some() => {
                 *unplayed.entry(unplayable(&came).unwrap_or_default()).or_default() += 1;
             }
-            Piece::In(came) => events.push((UnixMillis(at), Played::Message(came))),
-            Piece::Task { name } => events.push((UnixMillis(at), Played::Task(name))),
+            Piece::In(came) => {
+                let (decided, order) = (came.decided, came.order.clone());
+                marks.push(Mark { at: UnixMillis(at), decided, order, is_message: true });
+                events.push(Some(Played::Message(came)));
+            }
+            Piece::Task { name } => {
+                marks.push(Mark { at: UnixMillis(at), decided: None, order: None, is_message: false });
+                events.push(Some(Played::Task(name)));
+            }
+            Piece::Moved(moved) => {
+                marks.push(Mark { at: UnixMillis(at), decided: None, order: None, is_message: false });
+                events.push(Some(Played::Moved(moved)));
+            }
         }
     }
-    let came: Vec<UnixMillis> = events
-        .iter()
-        .filter_map(|(at, event)| match event {
-            Played::Message(_) => Some(*at),
-            Played::Task(_) => None,
-        })
-        .collect();
-    let bound = Arc::new(Bound::new(calls, &came, Arc::new(clock.clone())));
+    let Schedule { played, answered_at } = Schedule::of(&marks, &calls);
+    let calls = calls.into_iter().zip(answered_at).map(|((at, went), answered_at)| (at, went, answered_at));
+    let events = played.into_iter().filter_map(|(index, at)| Some((at, events[index].take()?))).collect();
+    let bound = Arc::new(Bound::new(calls, Arc::new(clock.clone())));
     let config = for_replay(config, directory.path());
     let parts = Parts {
         ids: Arc::new(SystemIds::new(Arc::new(clock.clone()))),
@@ -101,9 +115,9 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
         work: Work::ByHand,
     };
     let bridge = app::start(config, parts).await?;
-    let under_way = Mutex::default();
+    let (under_way, waiting) = (Mutex::default(), WaitingRoom::default());
     let mut play =
-        Play { bridge, clock, bound: bound.clone(), under_way, compared: Comparison::default(), messages: 0 };
+        Play { bridge, clock, bound: bound.clone(), under_way, waiting, compared: Comparison::default(), messages: 0 };
     let played = play.all(&recorded, events).await;
     let Play { bridge, compared, messages, under_way, .. } = play;
     under_way.into_inner().unwrap_or_default().iter().for_each(JoinHandle::abort);
@@ -135,6 +149,8 @@ fn unplayable(came: &Came) -> Option<&'static str> {
 enum Played {
     Message(Box<Came>),
     Task(String),
+    /// What an order that is not in the recording took, or gave back.
+    Moved(Moved),
 }
 
 /// The same configuration on a database of its own, with secrets that anybody may know, reached by nobody.
@@ -173,6 +189,8 @@ struct Play {
     bound: Arc<Bound>,
     /// Deliveries whose calls wait for the time of their answers.
     under_way: Mutex<Vec<JoinHandle<()>>>,
+    /// Messages whose answers wait while others come.
+    waiting: WaitingRoom,
     compared: Comparison,
     messages: u64,
 }
@@ -180,14 +198,26 @@ struct Play {
 impl Play {
     async fn all(&mut self, recorded: &Recorded, events: Vec<(UnixMillis, Played)>) -> Result<(), ReplayError> {
         self.begin(recorded).await?;
-        for (at, event) in events {
+        let mut events = events.into_iter().peekable();
+        while let Some((at, event)) = events.next() {
             self.until(at).await?;
+            let next = events.peek().map(|(at, _)| *at);
             match event {
-                Played::Message(came) => self.message(at, &came).await?,
+                Played::Message(came) => self.message(at, came, next).await?,
                 Played::Task(name) => schedule::carry_out(self.bridge.shared(), &name).await,
+                Played::Moved(moved) => before::moved(self.bridge.engine(), recorded, moved).await?,
             }
+            self.compare_answered().await?;
         }
         self.until(recorded.to()).await?;
+        for _ in 0..WAIT_STEPS_MAX {
+            self.compare_answered().await?;
+            if self.waiting.len() == 0 {
+                break;
+            }
+            self.until(self.clock.now() + WAIT_STEP).await?;
+            self.waiting.end_by(UnixMillis(i64::MAX)).await;
+        }
         for then in &recorded.outcomes {
             let now = self.outcome_of(then).await?;
             self.compared.order(then, now.as_ref());
@@ -195,7 +225,7 @@ impl Play {
         Ok(())
     }
 
-    /// What was there before: codes in the pools, money in the accounts.
+    /// What was there before: codes in the pools, money in the accounts, what was taken of stock and counts for purchase limits.
     async fn begin(&self, recorded: &Recorded) -> Result<(), ReplayError> {
         let store = self.bridge.engine().store();
         for (pool, codes) in recorded.pools.clone() {
@@ -207,6 +237,7 @@ impl Play {
                 .await?;
         }
         let at = recorded.from();
+        before::begin(self.bridge.engine(), recorded).await?;
         for Drawn { pool, booking, codes } in recorded.drawn.clone() {
             store
                 .write("import_codes", move |tx: &Tx| {
@@ -243,6 +274,7 @@ impl Play {
             if due > before {
                 self.clock.set(due);
                 self.answers_come().await;
+                self.waiting.end_by(due).await;
             }
             // What is due and was not handed out is held by something that ends in its own time.
             if self.drain().await? == 0 && due <= before {
@@ -265,7 +297,8 @@ impl Play {
     /// When something is to be done next, or a call under way is answered.
     async fn next_due(&self) -> Result<Option<UnixMillis>, ReplayError> {
         let due = self.bridge.worker().next_due().await?;
-        Ok(due.into_iter().chain(self.bound.next_answer()).min())
+        let answered = self.waiting.next_end(self.clock.now());
+        Ok(due.into_iter().chain(self.bound.next_answer()).chain(answered).min())
     }
 
     /// Does everything that is due. A call that a message crossed stays under way: the message is played before its answer.
@@ -306,11 +339,44 @@ impl Play {
         }
     }
 
-    async fn message(&mut self, at: UnixMillis, came: &Came) -> Result<(), ReplayError> {
+    /// Plays a message; `next` is when the next one is played.
+    async fn message(&mut self, at: UnixMillis, came: Box<Came>, next: Option<UnixMillis>) -> Result<(), ReplayError> {
         self.messages += 1;
-        let place = place_of(&came.path);
         let waits = self.waits_for_tickets(&came.path);
-        let (status, body) = self.ask(at, came, waits).await?;
+        if waits.is_some() && next.is_some_and(|next| next < at + came.took) {
+            return self.begin_to_wait(at, came).await;
+        }
+        let answer = self.ask(at, &came, waits).await?;
+        self.compare(at, &came, answer).await
+    }
+
+    /// Plays a message whose answer waits while others come; what they bring may be what it waits for.
+    async fn begin_to_wait(&mut self, at: UnixMillis, came: Box<Came>) -> Result<(), ReplayError> {
+        let Some(request) = self.request(at, &came) else {
+            return self.compare(at, &came, (0, UNSIGNED.to_owned())).await;
+        };
+        let asleep = self.clock.sleepers();
+        let task = tokio::spawn(answer_to(crate::http::router(self.bridge.shared().clone()), request));
+        for _ in 0..TURNS_MAX {
+            // It has been taken, and waits for its time to pass.
+            if task.is_finished() || self.clock.sleepers() > asleep {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        self.waiting.enter(came, at, task);
+        Ok(())
+    }
+
+    async fn compare_answered(&mut self) -> Result<(), ReplayError> {
+        for (waited, answer) in self.waiting.answered().await {
+            self.compare(waited.at, &waited.came, answer).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare(&mut self, at: UnixMillis, came: &Came, (status, body): (u16, String)) -> Result<(), ReplayError> {
+        let place = place_of(&came.path);
         let order = self.order_named(came).await?;
         self.compared.played(order.as_deref(), &format!("{} {place} {status}", at.rfc3339(TimeZone::UTC)));
         if came.by.is_some() {
@@ -332,16 +398,16 @@ impl Play {
 
     /// Makes the request, and lets the worker work meanwhile, as long as it did then.
     async fn ask(&self, at: UnixMillis, came: &Came, waits: Option<Millis>) -> Result<(u16, String), ReplayError> {
-        let Some(request) = self.request(at, came) else { return Ok((0, "it cannot be signed".to_owned())) };
+        let Some(request) = self.request(at, came) else { return Ok((0, UNSIGNED.to_owned())) };
         let router = crate::http::router(self.bridge.shared().clone());
         let answered = AtomicBool::new(false);
         let call = async {
-            let Ok(response) = router.oneshot(request).await;
-            let status = response.status().as_u16();
-            let body = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
+            let answer = answer_to(router, request).await;
             answered.store(true, Ordering::Release);
-            (status, String::from_utf8_lossy(&body).into_owned())
+            answer
         };
+        // It was answered then; no time passes beyond that, unless it is waited for longer now.
+        let ends = self.clock.now() + came.took;
         // Tickets that came too late for the answer then come too late for it now.
         let too_late = waits.is_some_and(|budget| came.took >= Millis(budget.0 - ANSWER_MARGIN.0));
         let work = async {
@@ -352,9 +418,17 @@ impl Play {
                 }
                 tokio::task::yield_now().await;
                 // It waits for its time to pass.
-                idle = if self.clock.sleepers() > 0 && (too_late || self.is_idle().await?) { idle + 1 } else { 0 };
-                if idle > if too_late { 0 } else { IDLE_LOOKS } {
-                    self.clock.advance(WAIT_STEP);
+                let now = self.clock.now();
+                let is_over = now >= ends;
+                let waits_on = self.clock.sleepers() > 0 && (too_late || self.is_idle().await?);
+                idle = if waits_on { idle + 1 } else { 0 };
+                let looks = match (is_over, too_late) {
+                    (true, true) => ANSWER_TURNS,
+                    (false, true) => 0,
+                    (true | false, false) => IDLE_LOOKS,
+                };
+                if idle > looks {
+                    self.clock.advance(if is_over { WAIT_STEP } else { WAIT_STEP.min(ends - now) });
                     steps += 1;
                 }
             }
@@ -438,6 +512,14 @@ impl Play {
             None => Ok(None),
         }
     }
+}
+
+/// Asks, and gives the status and the body of the answer.
+async fn answer_to(router: axum::Router, request: Request<Body>) -> (u16, String) {
+    let Ok(response) = router.oneshot(request).await;
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
+    (status, String::from_utf8_lossy(&body).into_owned())
 }
 
 /// A call's name: `douyin-main/create-order`, `gate/events`, `ops/refunds/…/approve`.

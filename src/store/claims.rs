@@ -6,12 +6,13 @@
 //! Two purchases by one guest at the same moment do not see each other's claims. What keeps them apart is the lock on
 //! the stock row of the product: take it ([`Tx::stock_left`]) before counting.
 
-use ticketbridge_core::{OrderId, ProductCode};
+use ticketbridge_core::{OrderId, ProductCode, UnixMillis};
 
 use sea_orm::{QueryResult, Value};
 
 use crate::buffer::{GUEST_CLAIM, Row, key_text};
-use crate::dialect::{Query, get, get_count, marks, text_of, values, whole_of, word};
+use crate::connect::Store;
+use crate::dialect::{Query, get, get_count, get_flag, marks, text_of, values, whole_of, word};
 use crate::error::StoreError;
 use crate::keys::ClaimKind;
 use crate::tx::Tx;
@@ -117,6 +118,63 @@ impl Tx {
             counts.insert(crate::dialect::get::<String>(&row, "hash")?, get_count(&row, "many")?);
         }
         Ok(hashes.iter().map(|hash| counts.get(hash).copied().unwrap_or(0)).collect())
+    }
+}
+
+/// A claim of an order, live or released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrdersClaim {
+    /// The order.
+    pub order: OrderId,
+    /// What it claims.
+    pub claim: GuestClaim,
+    /// Whether it counts now.
+    pub live: bool,
+}
+
+/// Hashes that are looked for at once.
+const HASHES_MAX: usize = 200;
+
+impl Store {
+    /// The claims to these guests by orders that began before `before`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn claims_of_older_orders(
+        &self,
+        hashes: &[(ClaimKind, String)],
+        before: UnixMillis,
+    ) -> Result<Vec<OrdersClaim>, StoreError> {
+        let products = self.rows("SELECT DISTINCT product FROM guest_claim", Vec::new()).await?;
+        let mut found = Vec::new();
+        for row in &products {
+            let product: String = get(row, "product")?;
+            for kind in [ClaimKind::Phone, ClaimKind::Document] {
+                let hashes: Vec<&str> =
+                    hashes.iter().filter(|(of, _)| *of == kind).map(|(_, hash)| hash.as_str()).collect();
+                for part in hashes.chunks(HASHES_MAX) {
+                    let sql = format!(
+                        "SELECT g.order_id, g.hash, g.units, g.live FROM guest_claim g JOIN orders o ON o.id = g.order_id \
+                         WHERE g.product = ? AND g.kind = ? AND g.hash IN ({}) AND o.created_ms < ?",
+                        marks(part.len())
+                    );
+                    let mut all = values![product.as_str(), word(&kind)];
+                    all.extend(part.iter().map(|hash| Value::from(*hash)));
+                    all.push(Value::from(before.0));
+                    for row in &self.rows(&sql, all).await? {
+                        let units: i64 = get(row, "units")?;
+                        let units = u32::try_from(units).map_err(|_| StoreError::Column("guest_claim.units"))?;
+                        let (product, hash) = (ProductCode::new(product.as_str()), get(row, "hash")?);
+                        found.push(OrdersClaim {
+                            order: OrderId(get(row, "order_id")?),
+                            claim: GuestClaim { product, kind, hash, units },
+                            live: get_flag(row, "live")?,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -303,6 +303,18 @@ impl Store {
         self.row(&sql, values![account, before.0]).await?.map_or(Ok(0), |row| get(&row, "total"))
     }
 
+    /// What could be spent of an account before a time: without what was held of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn credit_available_at(&self, account: &str, before: UnixMillis) -> Result<i64, StoreError> {
+        let sum = self
+            .dialect()
+            .sum("CASE WHEN to_book = 'available' THEN amount WHEN from_book = 'available' THEN -amount ELSE 0 END");
+        let sql = format!("SELECT {sum} AS total FROM credit_entry WHERE account = ? AND at_ms < ?");
+        self.row(&sql, values![account, before.0]).await?.map_or(Ok(0), |row| get(&row, "total"))
+    }
+
     /// Every account whose row is not what its entries add up to; none, as long as all is well.
     ///
     /// # Errors

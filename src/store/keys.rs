@@ -24,7 +24,7 @@ pub(crate) fn deadline_id(order: &OrderId, kind: DeadlineKind) -> String {
 }
 
 /// By what a guest is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKind {
     /// A phone number.

@@ -87,7 +87,7 @@ pub use backup::SchemaGap;
 pub use bulk::{BulkItem, BulkRow, BulkState, ItemEnd, ItemState, NewBulk};
 pub use calls::{CallRecord, Direction};
 pub use changes::{Changed, Changes};
-pub use claims::GuestClaim;
+pub use claims::{GuestClaim, OrdersClaim};
 pub use codes::{CODE, CODE_POOLS, Imported, PoolCode, PoolCounts, Withdrawn};
 pub use connect::{Store, StoreOptions};
 pub use connection::Durability;

@@ -142,6 +142,15 @@ impl Tx {
         self.change(&STOCK, stock.row(key))
     }
 
+    /// Makes the row of a key what it was elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn set_stock(&self, key: &StockKey, total: Option<i64>, taken: i64) -> Result<(), StoreError> {
+        self.lock_stock(key, total).await?;
+        self.change_stock(key, Stock { total, taken })
+    }
+
     /// Takes units if they are there; whether they were. A key never asked about before has no limit.
     ///
     /// # Errors
@@ -201,6 +210,21 @@ impl Store {
             Some(row) => Ok(ToldLeft::of(get(&row, "total")?, get(&row, "taken")?, first)),
             None => Ok(ToldLeft::of(None, 0, first)),
         }
+    }
+
+    /// Every key with its total, as far as there is one, and what is taken of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn all_stock(&self) -> Result<Vec<(StockKey, Option<i64>, i64)>, StoreError> {
+        let rows = self.rows("SELECT product, visit_date, total, taken FROM stock", Vec::new()).await?;
+        rows.iter()
+            .map(|row| {
+                let (product, date): (String, String) = (get(row, "product")?, get(row, "visit_date")?);
+                let key = StockKey { product: ProductCode::new(product), date: Date::parse(&date) };
+                Ok((key, get(row, "total")?, get(row, "taken")?))
+            })
+            .collect()
     }
 
     /// Units taken on each date from `from` to `to` on which any were.

@@ -14,6 +14,7 @@ use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 
 use crate::engine::{Applied, Change, EngineError, held, needs};
+use crate::recorder::tape;
 use crate::service::live::Running;
 use crate::worker::Worker;
 
@@ -103,11 +104,12 @@ impl Worker {
         let needs = needs::of_commands(&job.order, commands.iter().map(|(_, command)| command))
             .with_held(commands.iter().flat_map(|(_, command)| self.held_named(job, command)));
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
+        let (engine, decided) = (self.engine.clone(), tape::heard_of_calls());
         let applied = self
             .engine
             .store()
             .write_needing("settle", needs, move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (job, end, record, commands, running) = &*work;
                     if let Some(record) = record {
@@ -118,6 +120,7 @@ impl Worker {
                     if !tx.settle(job, end, moment.now).await? {
                         return Err(EngineError::LeaseLost);
                     }
+                    decided.note(engine.turn());
                     Ok(applied)
                 })
             })

@@ -136,6 +136,7 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
         moment: engine.moment(),
         late: None,
         refusal: None,
+        decided: ticketbridge::recorder::turns::Decided::default(),
         running: running.clone(),
         channel: channel.clone(),
     });

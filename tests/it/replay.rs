@@ -68,12 +68,17 @@ async fn day(bridge: &TestBridge) {
 
 /// What was recorded of a bridge's time, once it has stopped.
 async fn taken(bridge: TestBridge) -> Recorded {
+    taken_from(bridge, START).await
+}
+
+/// The same of the time since `from`.
+async fn taken_from(bridge: TestBridge, from: UnixMillis) -> Recorded {
     let (config, until) = (bridge.load_config(), bridge.now() + Millis(1));
     let kept = bridge.keep_files();
     bridge.bridge.stop().await;
     let store = app::open_store(&config).await.expect("the database");
     let registry = Registry::build(&config).expect("the partners");
-    let recorded = export(&store, &registry, (START, until), [7; 32]).await.expect("a recording");
+    let recorded = export(&store, &registry, (from, until), [7; 32]).await.expect("a recording");
     store.close().await.expect("it closes");
     drop(kept);
     recorded
@@ -219,16 +224,53 @@ async fn what_began_before_the_recording_is_left_out_and_said_so() {
     let from = bridge.now();
     bridge.book("R100", "V100", "2026-12-01").await;
     bridge.sell("V101").await;
-    let (config, until) = (bridge.load_config(), bridge.now() + Millis(1));
-    let kept = bridge.keep_files();
-    bridge.bridge.stop().await;
-    let store = app::open_store(&config).await.expect("the database");
-    let registry = Registry::build(&config).expect("the partners");
-    let recorded = export(&store, &registry, (from, until), [7; 32]).await.expect("a recording");
-    store.close().await.expect("it closes");
-    drop(kept);
+    let recorded = taken_from(bridge, from).await;
     assert_eq!(recorded.counts().0, 1, "{recorded:?}");
     assert!(recorded.left_out.iter().any(|sentence| sentence.starts_with("1 messages")), "{:?}", recorded.left_out);
+}
+
+/// Places of a day and units for a phone are taken by orders that are not in the recording, and one of them gives its places back in it.
+#[tokio::test]
+async fn what_was_taken_before_a_recording_counts_when_it_is_played() {
+    let scarce = |files: &mut std::collections::BTreeMap<String, String>| {
+        let products = files.get_mut("products/lakeside.toml").expect("the products");
+        assert!(products.contains("stock = 200"), "the calendar of the tests");
+        *products = products.replace("stock = 200", "stock = 2");
+        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
+    };
+    let bridge = TestBridge::start_with(scarce).await;
+    // They are one guest's.
+    let sale = |number: &str, bridge: &TestBridge| {
+        let mut sale = douyin::sale(number, 2, bridge.now());
+        sale["buyer"]["phone"] = json!("13800000100");
+        sale
+    };
+    bridge.douyin("create-order", &sale("V100", &bridge)).await.expect(200);
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.issue("R100", 2).await;
+    bridge.drain().await;
+    bridge.advance(Millis::hours(1));
+    let from = bridge.now();
+    bridge.douyin("create-order", &sale("V101", &bridge)).await.expect(200);
+    let refused = |answer: &serde_json::Value| answer["data"]["error_code"] != 0;
+    let full = bridge.douyin("create-order", &douyin::booking("R101", "V101", "2026-12-01", 2, bridge.now())).await;
+    assert!(refused(&full.json()), "the day is full");
+    let many = bridge.douyin("create-order", &sale("V102", &bridge)).await;
+    assert!(refused(&many.json()), "five for each phone, and four are sold");
+    bridge.advance(Millis::minutes(1));
+    bridge.douyin("refund-apply", &douyin::refund_apply("R100", "B1", 101, 0, bridge.now())).await.expect(200);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.ticketed("V103", "R103").await;
+    bridge.drain().await;
+    let recorded = taken_from(bridge, from).await;
+    assert!(!recorded.claims.is_empty() && recorded.stock.iter().any(|taken| taken.units > 0), "{recorded:?}");
+    let (same, _bridge) = config(scarce).await;
+    let report = play(&recorded, same).await;
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+    let (same, _bridge) = config(scarce).await;
+    let without = Recorded { stock: Vec::new(), claims: Vec::new(), ..recorded };
+    assert!(play(&without, same).await.unexplained > 0, "it is what makes the difference");
 }
 
 /// Messages of a long day.

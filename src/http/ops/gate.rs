@@ -181,6 +181,8 @@ impl Gate {
         }
         let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
         let acted = Acted::of(&self.holder, at);
+        // An act is decided no sooner than it comes; what it leads to follows it.
+        let turn = self.shared.engine.turn();
         let body = raw.clone();
         let response = self.answer(query, raw).await;
         let status = response.status().as_u16();
@@ -198,6 +200,7 @@ impl Gate {
                 answer: String::new(),
                 took: clock.now() - at,
                 order: None,
+                decided: Some(turn),
             }))
         });
         response

@@ -17,6 +17,7 @@ use crate::http::ops::orders::of_filter;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
+use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredChannel;
 
 /// `GET inbox`.
@@ -73,6 +74,7 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         traceparent: None,
         moment: request.shared.engine.moment(),
         refusal: None,
+        decided: Decided::default(),
     };
     let done = request.shared.engine.replay(&row.id, incoming).await?;
     let sentence = match (done.verdict, done.changed) {
