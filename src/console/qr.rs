@@ -46,6 +46,21 @@ mod tests {
         assert!(drawn.matches("h1v1h-1z").count() < (code.size() * code.size()) as usize, "not all of them are dark");
     }
 
+    /// A rule of the stylesheet is stronger than what the drawing says of itself: none may colour it as it colours charts.
+    #[test]
+    fn the_stylesheet_leaves_it_black_on_white_with_its_margin() {
+        let sheet = include_str!("assets/console.css");
+        assert!(sheet.contains(".qr rect { fill: #fff; } .qr path { fill: #000; }"), "the last word on its colours");
+        for rule in ["svg rect {", "svg path {"] {
+            assert!(!sheet.contains(rule), "{rule} colours every drawing");
+        }
+        let drawn = drawn("otpauth://totp/a", "").expect("it fits").into_string();
+        let size = QrCode::encode_text("otpauth://totp/a", QrCodeEcc::Medium).expect("it fits").size() + 2 * MARGIN;
+        assert!(drawn.contains(&format!(r#"viewBox="0 0 {size} {size}""#)), "{drawn}");
+        assert!(drawn.contains(&format!(r#"rect width="{size}" height="{size}""#)), "the margin is white too: {drawn}");
+        assert!(MARGIN >= 4, "readers want four empty squares around it");
+    }
+
     #[test]
     fn what_is_too_long_has_no_drawing() {
         assert!(drawn(&"x".repeat(5_000), "").is_none());

@@ -105,7 +105,7 @@ fn picture(totals: &Value, parts: &[(&str, String)]) -> Markup {
     let amount = |name: &str| totals[name].as_i64().unwrap_or_default();
     let most = parts.iter().map(|(name, _)| amount(name).unsigned_abs()).max().unwrap_or_default().max(1);
     html! {
-        svg viewBox="0 0 640 112" width="100%" height="112" aria-hidden="true" {
+        svg.sums-drawn viewBox="0 0 640 112" width="100%" height="112" aria-hidden="true" {
             @for (index, (name, label)) in parts.iter().enumerate() {
                 @let width = amount(name).unsigned_abs().saturating_mul(460) / most;
                 text x="0" y=(index * 28 + 16) { (label) }
