@@ -110,7 +110,7 @@ impl Bridge {
     pub(crate) async fn start(program: &Program, place: &Place) -> anyhow::Result<Self> {
         let begun = moment::now();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(place.path().join("log"))?;
-        let mut command = program.command(&["serve", "--config"])?;
+        let mut command = program.command(&["serve", "--create", "--config"])?;
         command.arg(place.config()).current_dir(place.path()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("its output is ours")?).lines();

@@ -6,6 +6,7 @@ mod accounts;
 mod backup;
 mod check;
 mod config_dir;
+mod database;
 mod doctor;
 mod findings;
 mod healthcheck;
@@ -47,7 +48,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         config: ConfigDir,
-        /// Make an SQLite database that is not there, also where `[database] create = false`
+        /// Make an SQLite database that is not there, with its own folder
         #[arg(long)]
         create: bool,
     },

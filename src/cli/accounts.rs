@@ -14,7 +14,7 @@ use crate::accounts::people::{By, Change};
 use crate::accounts::scope::Scope;
 use crate::accounts::signing_in::Accounts as People;
 use crate::app;
-use crate::cli::{ConfigDir, fail, say, serve};
+use crate::cli::{ConfigDir, database, fail, say, serve};
 use crate::clock::{Clock, SystemClock, SystemIds};
 use crate::config::Role;
 use crate::engine::Engine;
@@ -93,6 +93,9 @@ pub(super) async fn accounts(command: Accounts) -> ExitCode {
         Err(code) => return code,
     };
     let url = config.server.public_url.clone();
+    if let Err(sentence) = database::is_there(&config) {
+        return fail(sentence);
+    }
     let store = match app::open_store(&config).await {
         Ok(store) => store,
         Err(error) => return fail(crate::worker::chain(&error)),

@@ -18,7 +18,9 @@ pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
             let at = directory.display();
             let beside = if channels == Channels::WithKorea { " and in the channels' files" } else { "" };
             say(format_args!("\nNext: set the variables named in {at}/ticketbridge.toml{beside}, then"));
-            say(format_args!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}"));
+            say(format_args!(
+                "  ticketbridge check --config {at}\n  ticketbridge migrate --config {at}\n  ticketbridge serve --config {at}"
+            ));
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
 
 use crate::app;
-use crate::cli::{ConfigDir, fail, say, serve};
+use crate::cli::{ConfigDir, database, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::service::instance::fingerprint;
@@ -25,6 +25,9 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
     };
     if config.privacy.keys.len() < 2 {
         say("[privacy] key holds one key only: nothing but that key can open what is there");
+    }
+    if let Err(sentence) = database::is_there(&config) {
+        return fail(sentence);
     }
     let store = match app::open_store(&config).await {
         Ok(store) => store,

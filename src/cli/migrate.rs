@@ -9,7 +9,7 @@ use ticketbridge_store::Store;
 
 use crate::app;
 use crate::cli::findings::{Findings, is_known, is_whole};
-use crate::cli::{ConfigDir, backup, fail, say, serve};
+use crate::cli::{ConfigDir, backup, database, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::worker::chain;
@@ -23,6 +23,9 @@ pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {
         Err(code) => return code,
     };
     crate::telemetry::start_logging(&config.log);
+    if let Err(sentence) = database::may_be_made(&config) {
+        return fail(sentence);
+    }
     match app::open_store(&config).await {
         Ok(store) => {
             say(format_args!("the schema of {} is up to date", kind_of(config.database.url.expose_secret())));
@@ -43,7 +46,9 @@ pub(super) async fn check(directory: ConfigDir) -> ExitCode {
     };
     let mut findings = Findings::default();
     if let Some(path) = app::missing_file(&config) {
-        findings.note("database", Ok(format!("there is none at {}; a new one would be made", path.display())));
+        let would = database::may_be_made(&config);
+        findings
+            .note("database", would.map(|()| format!("there is none at {}; a new one would be made", path.display())));
         return findings.end();
     }
     let url = config.database.url.expose_secret();

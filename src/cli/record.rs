@@ -9,7 +9,7 @@ use clap::Subcommand;
 use ticketbridge_core::UnixMillis;
 
 use crate::app;
-use crate::cli::{ConfigDir, fail, say, serve, warn};
+use crate::cli::{ConfigDir, database, fail, say, serve, warn};
 use crate::clock::{Ids as _, SystemClock, SystemIds};
 use crate::config::{Config, Environment};
 use crate::recorder::{export, file};
@@ -74,6 +74,7 @@ pub(super) async fn record(command: Record) -> ExitCode {
 
 async fn write(config: &Config, time: (UnixMillis, UnixMillis), path: &Path) -> Result<String, String> {
     let registry = Registry::build(config).map_err(|error| error.to_string())?;
+    database::is_there(config)?;
     let store = app::open_store(config).await.map_err(|error| crate::worker::chain(&error))?;
     let ids = SystemIds::new(std::sync::Arc::new(SystemClock::new()));
     let random = [ids.nonce(), ids.nonce(), ids.nonce()];

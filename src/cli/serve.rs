@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, Parts};
-use crate::cli::{ConfigDir, fail, manager, say, warn};
+use crate::cli::{ConfigDir, database, fail, manager, say, warn};
 use crate::config::{Config, Environment};
 use crate::service::reload;
 
@@ -36,15 +36,15 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
         Ok(exporting) => exporting,
         Err(error) => return fail(format!("spans cannot be exported to [traces] endpoint: {error}")),
     };
+    let told = match missing == Missing::Make || config.database.create {
+        true => database::may_be_made(&config),
+        false => database::is_there(&config),
+    };
+    if let Err(sentence) = told {
+        return fail(sentence);
+    }
     if let Some(path) = app::missing_file(&config) {
-        let path = path.display();
-        if missing == Missing::AsConfigured && !config.database.create {
-            return fail(format!(
-                "there is no database at {path}, and [database] create = false: if there should be one, mend [database] url or the mount; \
-                 to make a new one: ticketbridge migrate, or ticketbridge serve --create"
-            ));
-        }
-        tracing::info!("a new, empty database is made at {path}");
+        tracing::info!("a new, empty database is made at {}", path.display());
     }
     let (mut terminate, mut interrupt, mut hang_up) =
         match (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup())) {

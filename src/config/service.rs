@@ -100,7 +100,7 @@ impl Default for Traces {
 pub struct Database {
     /// `sqlite://`, `postgres://` or `mysql://`; it may hold a password.
     pub url: SecretString,
-    /// Whether `serve` makes an SQLite database that is not there; `migrate` always does.
+    /// Whether `serve` makes an SQLite database that is not there, as `serve --create` and `migrate` do.
     pub create: bool,
 }
 
@@ -505,7 +505,7 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
     const MEND: &str = "write \"sqlite://path\", \"postgres://user@host/name\" or \"mysql://user@host/name\"";
     let known = |url: &str| DATABASE_SCHEMES.iter().any(|scheme| url.starts_with(scheme) && url.len() > scheme.len());
     let in_file = table.and_then(|table| table.get("url"));
-    let create = table.and_then(|table| table.opt("create", Value::flag)).unwrap_or(true);
+    let create = table.and_then(|table| table.opt("create", Value::flag)).unwrap_or(false);
     if let Some(table) = table {
         table.finish();
     }

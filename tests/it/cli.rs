@@ -102,6 +102,34 @@ async fn migrate_can_be_repeated_and_a_database_out_of_reach_is_code_1() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_not_there_is_made_only_when_that_is_told() {
+    let place = place();
+    let file = place.path().join("ticketbridge.db");
+    let tried: [&[&str]; 4] = [
+        &["serve"],
+        &["keys", "rotate"],
+        &["accounts", "list"],
+        &["record", "export", "--from", "2026-11-21T00:00:00Z", "--to", "2026-11-22T00:00:00Z", "out"],
+    ];
+    for words in tried {
+        let (code, _, err) = said(place.run(words).await);
+        assert_eq!(code, Some(1), "{words:?}: {err}");
+        let expected = format!("there is no database at {}: `ticketbridge migrate` makes it", file.display());
+        assert!(err.contains(&expected) && !file.exists(), "{words:?}: {err}");
+    }
+    // Its own folder is made with it, and none above: that is a slip in the path, or a mount that failed.
+    for (path, made) in [("missing/deep/x.db", false), ("folder/x.db", true)] {
+        let mut migrate = place.command(&["migrate"]);
+        migrate.env("TICKETBRIDGE_DATABASE_URL", format!("sqlite://{}", place.path().join(path).display()));
+        let (code, out, err) = said(migrate.output().await.expect("the program"));
+        assert_eq!((code == Some(0), place.path().join(path).exists()), (made, made), "{path}: {out}{err}");
+        assert!(made || err.contains("there is no folder") && !place.path().join("missing").exists(), "{err}");
+    }
+    let running = place.serve(crate::real::ANY_PORT).await;
+    assert!(file.exists() && running.terminate().await.success(), "with --create it is made: {}", place.log());
+}
+
+#[tokio::test]
 async fn serve_refuses_a_bad_configuration_and_a_taken_address() {
     let wrong = Place::with_example(|_, text| text.replace("region   = \"mainland\"", "region   = \"overseas\""));
     let (code, _, err) = said(wrong.run(&["serve"]).await);
@@ -111,7 +139,7 @@ async fn serve_refuses_a_bad_configuration_and_a_taken_address() {
     let place = Place::with_example(|_, text| {
         text.replace("127.0.0.1:8080\"          #", &format!("{}\" #", taken.local_addr().expect("an address")))
     });
-    let (code, _, err) = said(place.run(&["serve"]).await);
+    let (code, _, err) = said(place.run(&["serve", "--create"]).await);
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("listen"), "{err}");
 }
@@ -211,6 +239,12 @@ async fn verify_reads_what_curl_itself_writes() {
 #[tokio::test]
 async fn the_first_administrator_is_made_on_the_host() {
     let place = place();
+    let (code, _, err) = said(place.run(&["accounts", "create-admin", "--email", "boss@x.example"]).await);
+    assert!(
+        code == Some(1) && err.contains("`ticketbridge migrate` makes it"),
+        "nobody told it to make a database: {err}"
+    );
+    assert_eq!(said(place.run(&["migrate"]).await).0, Some(0));
     let (code, out, err) = said(place.run(&["accounts", "create-admin", "--email", "boss@x.example"]).await);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     let link = out.lines().next().expect("a line");

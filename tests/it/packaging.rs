@@ -86,6 +86,7 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     };
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     let listen = format!("127.0.0.1:{port}");
+    said(&inside(&["migrate"]).output().await.expect("chroot"));
     let mut serving = inside(&["serve"]).env("TICKETBRIDGE_LISTEN", &listen).spawn().expect("chroot");
     until("it is ready", async || {
         let asked =
@@ -132,9 +133,21 @@ fn the_chart_is_linted_and_rendered() {
     }
     let chart = here("packaging/helm/ticketbridge");
     said(&Command::new(&helm).args(["lint", "--strict"]).arg(&chart).output().expect("helm"));
-    let render = |sets: &[&str]| {
+    let bare =
+        Command::new(&helm).args(["template", "it", "--kube-version", "1.29.0"]).arg(&chart).output().expect("helm");
+    let refused = String::from_utf8_lossy(&bare.stderr).into_owned();
+    assert!(!bare.status.success() && refused.contains("config names no channel"), "{refused}");
+    let example = here("src/demo/example");
+    let channel = format!("config.channels/douyin-main\\.toml={}", example.join("channels/douyin-main.toml").display());
+    let products = format!("config.products/lakeside\\.toml={}", example.join("products/lakeside.toml").display());
+    let template = || {
         let mut command = Command::new(&helm);
         command.args(["template", "it", "--kube-version", "1.29.0"]).arg(&chart);
+        command.args(["--set-file", &channel, "--set-file", &products]);
+        command
+    };
+    let render = |sets: &[&str]| {
+        let mut command = template();
         sets.iter().for_each(|set| {
             command.args(["--set", set]);
         });
@@ -147,6 +160,9 @@ fn the_chart_is_linted_and_rendered() {
     }
     let watched = said(&render(&["monitoring.enabled=true", "ingress.enabled=true"]));
     assert!(watched.contains("alert: TicketbridgeDeadLetters") && watched.contains("path: /channels/"), "{watched}");
+    assert!(usual.contains("--create]"), "an install begins with no database: {usual}");
+    let upgraded = template().arg("--is-upgrade").output().expect("helm");
+    assert!(!said(&upgraded).contains("--create"), "an upgrade that finds none has lost its volume");
     let several = said(&render(&["replicas=3", "persistence.enabled=false"]));
     assert!(several.contains("kind: PodDisruptionBudget") && !several.contains("kind: PersistentVolumeClaim"));
     let wrong = render(&["replicas=3"]);

@@ -74,7 +74,7 @@ async fn the_first_steps_of_the_readme_work_line_by_line() {
     let keys = std::fs::read_to_string(folder.join(".env")).expect("it was made");
     assert_eq!(keys.matches("TICKETBRIDGE_DATA_KEY=").count(), 1, "{keys}");
 
-    let service = service.replace("ticketbridge serve", "exec ticketbridge serve");
+    let service = service.replace("\nticketbridge serve", "\nexec ticketbridge serve");
     let log = std::fs::File::create(folder.join("log")).expect("a file");
     let mut serving = terminal(&folder, port, &service)
         .stdout(log.try_clone().expect("a file"))

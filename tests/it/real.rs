@@ -134,7 +134,7 @@ impl Place {
     ) -> Running {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("log"));
         let mut child = self
-            .command_of(program, &["serve"])
+            .command_of(program, &["serve", "--create"])
             .env("TICKETBRIDGE_LISTEN", listen.to_string())
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
