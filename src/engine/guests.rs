@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Guests' data from end to end: where it is found by a phone, what is known of one guest, and how it is forgotten.
+//! Guests' data from end to end: where it is found by a phone or a name, what is known of one guest, and how it is forgotten.
 //!
 //! An order forgets all of its guests at once, and only when it is over: until then they are needed at the gate, for a refund, and
 //! for limits. What was sold, when and for how much stays, and so does the fact that guests' data was erased.
@@ -11,11 +11,12 @@ use std::sync::Arc;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::rules::names::{name_text, name_texts};
 use ticketbridge_core::rules::purchase_limits::phone_digits;
 use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx, Within};
 
-use crate::engine::purchase_limits::{phone_hash, phone_key};
+use crate::engine::purchase_limits::{name_hash, phone_hash, phone_key};
 use crate::engine::{Change, Engine, EngineError, owned};
 
 /// Orders that one look takes up.
@@ -23,17 +24,23 @@ const BATCH_MAX: u32 = 200;
 /// The name of the look through orders that are older than the index of guests.
 const INDEX: &str = "index_guests";
 
-/// The phones in clear that an order knows, as keyed hashes.
-fn phones(tx: &Tx, order: &Order) -> BTreeSet<String> {
+/// The phones and names in clear that an order knows, as keyed hashes.
+fn known_by(tx: &Tx, order: &Order) -> BTreeSet<String> {
     let phones = order.people().filter_map(|(_, person)| person.phone.as_ref());
-    phones
+    let phones = phones
         .filter(|phone| !phone.is_empty() && !phone.is_remote_cipher())
         .map(Personal::reveal)
-        .map(|phone| phone_key(tx, phone))
-        .collect()
+        .map(|phone| phone_key(tx, phone));
+    let names = order.people().filter_map(|(_, person)| person.name.as_ref());
+    let names = names
+        .filter(|name| !name.is_remote_cipher())
+        .map(|name| name_text(name.reveal()))
+        .filter(|text| !text.is_empty())
+        .map(|text| name_hash(tx.sealer(), &text));
+    phones.chain(names).collect()
 }
 
-/// Notes the phones that a change brought.
+/// Notes the phones and names that a change brought.
 pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
     if before.is_some_and(|order| order.people().eq(after.people())) {
         return Ok(());
@@ -41,8 +48,8 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
     if after.is_over() && before.is_some_and(|order| !order.knows_guests()) {
         tx.note_known_again(&after.id).await?;
     }
-    let known = before.map(|order| phones(tx, order)).unwrap_or_default();
-    let new: Vec<String> = phones(tx, after).difference(&known).cloned().collect();
+    let known = before.map(|order| known_by(tx, order)).unwrap_or_default();
+    let new: Vec<String> = known_by(tx, after).difference(&known).cloned().collect();
     tx.note_guests(&after.id, &new).await
 }
 
@@ -67,6 +74,11 @@ impl Engine {
     /// What a phone is found by.
     pub fn guest_hash(&self, phone: &str) -> String {
         phone_hash(self.store.sealer(), phone)
+    }
+
+    /// What a name is found by, in whatever order its words stand.
+    pub fn name_hashes(&self, name: &str) -> Vec<String> {
+        name_texts(name).iter().map(|text| name_hash(self.store.sealer(), text)).collect()
     }
 
     /// Whether this person's phone is the one that is asked about.

@@ -140,6 +140,15 @@ async fn still_holds(tx: &Tx, holder: &OrderId, thing: &Thing) -> Result<bool, S
 }
 
 impl Engine {
+    /// What a ticket's code, or a back-end's number of a reservation, is found by: whoever asks does not know whose it is.
+    pub fn hashes_of_given_out(&self, text: &str) -> Vec<String> {
+        let running = self.running();
+        let backends = running.registry.backends().map(|backend| backend.id.as_str());
+        let scopes = std::iter::once(CODE_POOLS).chain(backends);
+        let of = |scope| [CODE, NUMBER].map(|kind| held_hash(self.store.sealer(), scope, kind, text));
+        scopes.flat_map(of).collect()
+    }
+
     /// Writes down as their own what orders hold that were ticketed before this was written down. Done once, at the start of the service.
     ///
     /// # Errors

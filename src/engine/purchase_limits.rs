@@ -22,6 +22,11 @@ pub(crate) fn phone_hash(sealer: &Sealer, phone: &str) -> String {
     sealer.keyed_hash("phone", &phone_digits(phone))
 }
 
+/// A guest's name as it is searched for ([`ticketbridge_core::rules::names`]), hashed with a key.
+pub(crate) fn name_hash(sealer: &Sealer, text: &str) -> String {
+    sealer.keyed_hash("guest_name", text)
+}
+
 /// The same outside a transaction.
 pub(crate) fn document_hash(sealer: &Sealer, number: &str) -> String {
     sealer.keyed_hash("document", &document_text(number))

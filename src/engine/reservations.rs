@@ -26,7 +26,7 @@ impl Engine {
         let mut found = match (&wanted.reference, &wanted.number, wanted.dates) {
             (Some(reference), _, _) => {
                 let hash = owned::reference(self.store.sealer(), &channel.id, reference);
-                self.listed(&OrderFilter { guest: Some(hash), ..of_channel(channel) }, SHOWN_MAX + 1).await?
+                self.listed(&OrderFilter { guest: vec![hash], ..of_channel(channel) }, SHOWN_MAX + 1).await?
             }
             (None, Some(number), _) => {
                 let filter = OrderFilter { q: Some(number.clone()), ..of_channel(channel) };

@@ -122,12 +122,14 @@ pub struct OrderFilter {
     pub visit_date: Option<Date>,
     /// An identifier: ours of an order, booking or refund case, or the channel's of an order or booking.
     pub q: Option<String>,
+    /// With `q`: it may be something that is given out once, a ticket's code for example, by one of these hashes of it.
+    pub given_out: Vec<String>,
     /// Changed at this time or later.
     pub updated_since: Option<UnixMillis>,
     /// Needing a person.
     pub attention: Option<Needing>,
-    /// Knowing a guest's phone, by its keyed hash.
-    pub guest: Option<String>,
+    /// Knowing a guest by one of these keyed hashes, of phones or names; any order when empty.
+    pub guest: Vec<String>,
     /// Whose.
     pub within: Within,
 }
@@ -334,18 +336,25 @@ impl Store {
             // Its parts are lists of their own.
             Some(Needing::Decision) => wanted.expect_few(),
         }
-        if let Some(hash) = filter.guest.as_deref() {
-            let (condition, values) =
-                self.found_by("SELECT order_id FROM guest_ref WHERE hash = ?", values![hash]).await?;
+        if !filter.guest.is_empty() {
+            let find = format!("SELECT order_id FROM guest_ref WHERE hash IN ({})", marks(filter.guest.len()));
+            let hashes = filter.guest.iter().map(|hash| hash.as_str().into()).collect();
+            let (condition, values) = self.found_by(&find, hashes).await?;
             wanted.and_few(&condition, values);
         }
         if let Some(q) = filter.q.as_deref() {
             // The ids first, by their keys: whatever the database thinks of its tables, it does not go through the orders for that.
-            let find = "SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL \
-                        UNION SELECT order_id FROM booking WHERE id = ? UNION SELECT order_id FROM refund_case WHERE id = ?";
+            let mut find = "SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL \
+                            UNION SELECT order_id FROM booking WHERE id = ? UNION SELECT order_id FROM refund_case WHERE id = ?"
+                .to_owned();
             // An older version kept the numbers themselves.
-            let all = values![self.sealer().keyed_hash(REFERENCE, q), q, q, q];
-            let mut ids = self.ids(find, all).await?.unwrap_or_default();
+            let mut all = values![self.sealer().keyed_hash(REFERENCE, q), q, q, q];
+            if !filter.given_out.is_empty() {
+                let many = marks(filter.given_out.len());
+                find.push_str(&format!(" UNION SELECT order_id FROM held_code WHERE hash IN ({many})"));
+                all.extend(filter.given_out.iter().map(|hash| Value::from(hash.as_str())));
+            }
+            let mut ids = self.ids(&find, all).await?.unwrap_or_default();
             ids.push(q.to_owned());
             let (condition, values) = one_of(ids);
             wanted.and_few(&condition, values);

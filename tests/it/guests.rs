@@ -235,6 +235,49 @@ async fn the_reasons_of_those_who_act_are_masked_in_the_audit() {
     assert!(named.count() >= 5, "the searches that found her, and what was done to many: {audit}");
 }
 
+/// Whoever stands at the gate has a name and a code.
+#[tokio::test]
+async fn a_guest_is_found_by_his_name_and_by_a_tickets_code() {
+    crate::support::leaves_work();
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.used("V100", "R100").await;
+            bridge.sell("V200").await;
+            let order = bridge.stored("V100").await;
+            let code = order.booking.as_ref().expect("it was booked").ticketing.tickets[0].code.reveal().to_owned();
+            let numbers = |list: serde_json::Value| -> Vec<String> {
+                let items = list["items"].as_array().expect("a list").clone();
+                items.iter().filter_map(|order| order["channel_order_id"].as_str().map(str::to_owned)).collect()
+            };
+            let named = async |name: &str| {
+                let asked = json!({ "name": name, "reason": "he is at the gate" });
+                numbers(bridge.post("orders/search", &asked).await.expect(200).json())
+            };
+            for name in ["Ada Example", "ada EXAMPLE", "Example, Ada", "Bob Example"] {
+                assert_eq!(named(name).await, ["V100"], "{name}");
+            }
+            for nobody in ["Ada", "Zoe Example"] {
+                assert!(named(nobody).await.is_empty(), "{nobody}");
+            }
+            let by_code = |code: &str| format!("orders?q={code}");
+            assert_eq!(numbers(bridge.get(&by_code(&code)).await.expect(200).json()), ["V100"], "{code}");
+            assert!(numbers(bridge.get(&by_code("T-0")).await.expect(200).json()).is_empty());
+            for (wrong, field) in [
+                (json!({ "reason": "calls" }), "phone"),
+                (json!({ "reason": "calls", "name": "Ada Example", "phone": PHONE }), "name"),
+                (json!({ "reason": "calls", "name": " . " }), "name"),
+            ] {
+                assert_eq!(bridge.post("orders/search", &wrong).await.expect(422).json()["field"], field, "{wrong}");
+            }
+            let forgotten = json!({ "phone": PHONE, "reason": "the guest asked" });
+            bridge.post("guests/erase", &forgotten).await.expect(200);
+            assert!(named("Ada Example").await.is_empty(), "an order that has forgotten him is not found by him");
+        },
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn everything_known_of_a_guest_is_exported_on_the_record() {
     on_each_database(

@@ -112,13 +112,17 @@ pub enum Orders {
         #[arg(long, conflicts_with = "attention")]
         waiting: bool,
         /// Of the guest with this phone, all digits
-        #[arg(long, value_name = "NUMBER", requires = "reason",
+        #[arg(long, value_name = "NUMBER", group = "whom", requires = "reason",
               conflicts_with_all = ["channel", "state", "booking", "ticketing", "payment", "refund", "visit_date", "attention", "waiting", "q"])]
         phone: Option<String>,
-        /// Why a guest's phone is searched for
-        #[arg(long, value_name = "TEXT", requires = "phone")]
+        /// Of the guest with this name, all of it, its words in any order
+        #[arg(long, value_name = "NAME", group = "whom", requires = "reason",
+              conflicts_with_all = ["channel", "state", "booking", "ticketing", "payment", "refund", "visit_date", "attention", "waiting", "q"])]
+        name: Option<String>,
+        /// Why a guest is searched for
+        #[arg(long, value_name = "TEXT", requires = "whom")]
         reason: Option<String>,
-        /// An identifier, ours or the channel's
+        /// An identifier, ours or the channel's, a ticket's code, or the back-end's number of a reservation
         #[arg(long)]
         q: Option<String>,
         #[command(flatten)]

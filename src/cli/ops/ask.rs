@@ -11,9 +11,10 @@ use super::show::Shape;
 pub(super) fn orders(command: Orders) -> Question {
     let path = |order: &str, what: &str| format!("orders/{}{what}", escape(order));
     match command {
-        Orders::List { phone: Some(phone), reason, part, .. } => {
+        Orders::List { phone, name, reason, part, .. } if phone.is_some() || name.is_some() => {
             let at = list("orders/search", Shape::Orders, part, Vec::new()).path;
-            act(at, vec![("phone", Some(json!(phone))), ("reason", reason.map(Value::from))], Shape::Orders)
+            let whom = [("phone", phone), ("name", name), ("reason", reason)];
+            act(at, whom.into_iter().map(|(field, text)| (field, text.map(Value::from))).collect(), Shape::Orders)
         }
         Orders::List {
             channel,
@@ -25,7 +26,8 @@ pub(super) fn orders(command: Orders) -> Question {
             visit_date,
             attention,
             waiting,
-            phone: None,
+            phone: _,
+            name: _,
             reason: _,
             q,
             part,

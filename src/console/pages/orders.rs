@@ -61,7 +61,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let body = html! {
         (tabs(visit))
         (filter(visit, &channels))
-        (by_phone(visit))
+        (by_guest(visit))
         (listed(visit, &list, may_act(visit)))
         (pages(visit, &list))
         @if may_act(visit) && !entries(&list).is_empty() { (bulk::choose(visit, &ACTS, &visit.filters(&MATCHED))) }
@@ -111,15 +111,16 @@ fn filter(visit: &Visit, channels: &[String]) -> Markup {
     filters(visit, &fields)
 }
 
-/// A phone stands in no address, where proxies write it down.
-fn by_phone(visit: &Visit) -> Markup {
+/// A phone or a name stands in no address, where proxies write it down.
+fn by_guest(visit: &Visit) -> Markup {
     let words = &visit.words;
     html! {
         details {
-            summary { (words.say("search-phone")) }
+            summary { (words.say("search-guest")) }
             p.quiet { (words.say("search-audited")) }
             form.row method="post" action=(link("orders/search")) {
-                label { (words.say("phone")) input name="phone" type="tel" required autocomplete="off"; }
+                label { (words.say("phone")) input name="phone" type="tel" autocomplete="off"; }
+                label { (words.say("search-name")) input name="name" autocomplete="off"; }
                 (reason(visit))
                 button type="submit" { (words.say("search")) }
             }
@@ -173,13 +174,14 @@ fn row(visit: &Visit, order: &Value, with_boxes: bool) -> Markup {
     }
 }
 
-/// The orders that know a phone; that somebody searched, and why, is written down.
+/// The orders that know a guest's phone or name; that somebody searched, and why, is written down.
 pub(crate) async fn search(visit: &Visit) -> Result<Said, Stop> {
-    let body = json!({ "phone": visit.form.text("phone"), "reason": visit.form.text("reason") });
+    let given = |name: &str| Some(visit.form.text(name)).filter(|text| !text.is_empty());
+    let body = json!({ "phone": given("phone"), "name": given("name"), "reason": visit.form.text("reason") });
     let list = visit.call(Method::POST, "/orders/search", &body).await?.body;
     let body = html! {
         (listed(visit, &list, false))
         p { a href=(link("orders")) { (visit.words.say("back")) } }
     };
-    Ok(Said::Page(Page::of("search-phone", body)))
+    Ok(Said::Page(Page::of("search-guest", body)))
 }

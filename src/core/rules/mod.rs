@@ -17,6 +17,7 @@ pub mod fees;
 pub mod for_sale;
 pub mod guests;
 pub mod limits;
+pub mod names;
 pub mod pairing;
 pub mod phone;
 pub mod purchase_limits;

@@ -47,9 +47,10 @@ pub(crate) fn filter_of(request: &Request, query: &Asked) -> Result<OrderFilter,
         refund: query.word("refund"),
         visit_date: query.date("visit_date"),
         q: query.text("q").map(str::to_owned),
+        given_out: query.text("q").map(|q| request.shared.engine.hashes_of_given_out(q)).unwrap_or_default(),
         updated_since: None,
         attention: needing(query)?,
-        guest: None,
+        guest: Vec::new(),
         within: request.reach.within(),
     })
 }
@@ -77,19 +78,23 @@ fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
     }
 }
 
-/// `POST orders/search`: a phone stands in no address, where proxies write it down.
+/// `POST orders/search`: a phone or a name stands in no address, where proxies write it down.
 pub(crate) async fn search(request: Request) -> Outcome {
-    let phone = phone_of(&request)?;
     let engine = &request.shared.engine;
-    let filter = OrderFilter {
-        guest: Some(engine.guest_hash(phone.reveal())),
-        within: request.reach.within(),
-        ..OrderFilter::default()
+    let (guest, by) = match (request.given.has("phone"), request.given.text("name")) {
+        (true, None) => (vec![engine.guest_hash(phone_of(&request)?.reveal())], "phone"),
+        (false, Some(name)) => (engine.name_hashes(&name), "name"),
+        (true, Some(_)) => return Err(refused("name", "`phone` and `name` are two questions; ask one of them").into()),
+        (false, None) => return Err(refused("phone", "`phone` or `name` is needed: whom is it about?").into()),
     };
+    if guest.is_empty() {
+        return Err(refused("name", "`name` has no letter in it").into());
+    }
+    let filter = OrderFilter { guest, within: request.reach.within(), ..OrderFilter::default() };
     let page = engine.store().list_orders(&filter, &request.query.page()).await?;
     // Whoever searches may write whom he looks for: the guests that were found are known. Why he does is in the audit, and not in the log.
     request.speaks_of(&page.items);
-    tracing::info!(orders = page.items.len(), by = %request.holder.name, "orders were searched by a guest's phone");
+    tracing::info!(orders = page.items.len(), by = %request.holder.name, "orders were searched by a guest's {by}");
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
 }
 

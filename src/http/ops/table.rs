@@ -54,6 +54,11 @@ const A_GUEST: Body = Body::Fields(&[
     Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
     REASON,
 ]);
+const WHOM: Body = Body::Fields(&[
+    text_field("phone", false, "The guest's phone, all digits; this or `name`."),
+    text_field("name", false, "The guest's name, all of it, its words in any order; this or `phone`."),
+    REASON,
+]);
 const NAME: Field = text_field("name", true, "The name.");
 const MOBILE: Field = text_field("mobile", true, "The mobile number.");
 const DIRECT: Field = text_field("direct", true, "The direct number.");
@@ -123,11 +128,11 @@ pub(crate) static CALLS: &[Call] = &[
         Param { name: "visit_date", kind: ParamKind::Date, needed: false, about: "Visited on this date." },
         text("attention", "Needing a person: `any`, or one kind of attention."),
         word("waiting", &["true"], "Needing a person, or waiting for a decision on a booking, a refund case or a dead letter."),
-        text("q", "An identifier, whole: ours of an order, booking or refund case, or the channel's of an order or booking."),
+        text("q", "An identifier, whole: ours of an order, booking or refund case, the channel's of an order or booking, a ticket's code, or the back-end's number of a reservation."),
         LIMIT, CURSOR,
     ], Body::None, Answer::Page(Shape::of::<answers::order::Order>()), orders::list),
-    call!(Post "/orders/search", "Orders that know a guest's phone, newest first, masked; who asked and why goes into the log.", Operators,
-        PAGE, A_GUEST, Answer::Page(Shape::of::<answers::order::Order>()), orders::search),
+    call!(Post "/orders/search", "Orders that know a guest's phone or name, newest first, masked; who asked and why goes into the audit.", Operators,
+        PAGE, WHOM, Answer::Page(Shape::of::<answers::order::Order>()), orders::search),
     call!(Get "/orders/{id}", "An order.", Readers, &[], Body::None, Answer::One(Shape::of::<answers::order::Order>()), orders::one),
     call!(Get "/orders/{id}/events", "Its history, newest first.", Readers, PAGE, Body::None,
         Answer::Page(Shape::of::<answers::history::Event>()), orders::events),

@@ -108,7 +108,7 @@ fn filters() -> Vec<OrderFilter> {
         OrderFilter { channel: Some("another".into()), ..any() },
         OrderFilter { visit_date: ticketbridge_core::Date::parse("2026-12-01"), ..any() },
         OrderFilter { updated_since: Some(NOW), ..any() },
-        OrderFilter { guest: Some("a phone".to_owned()), ..any() },
+        OrderFilter { guest: vec!["a phone".to_owned()], ..any() },
         OrderFilter { within: Within::Channels(vec![channel()]), ..any() },
         OrderFilter { within: Within::Channels(vec![]), ..any() },
         OrderFilter { attention: Some(Needing::Anything), ..any() },
