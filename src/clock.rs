@@ -24,6 +24,11 @@ const NAP_MAX: Duration = Duration::from_secs(30);
 pub trait Clock: Send + Sync {
     /// The present.
     fn now(&self) -> UnixMillis;
+    /// The time outside, which an authenticator in somebody's hand shows too: another one than [`Clock::now`] only where a clock is shown
+    /// on purpose.
+    fn outside(&self) -> UnixMillis {
+        self.now()
+    }
     /// Time since some moment in the past that never goes back: for measuring how long something took.
     fn monotonic(&self) -> Duration;
     /// Completes once [`Clock::now`] is `at` or later. Dropping it is free of consequences.
@@ -109,6 +114,10 @@ impl ShiftedClock {
 impl Clock for ShiftedClock {
     fn now(&self) -> UnixMillis {
         self.clock.now() + self.by
+    }
+
+    fn outside(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     fn monotonic(&self) -> Duration {
@@ -320,6 +329,13 @@ mod tests {
         assert!(clock.now() >= now + Millis(5));
         assert!(clock.monotonic() > measured);
         clock.sleep_until(now).await;
+    }
+
+    #[test]
+    fn a_clock_that_is_shown_on_purpose_knows_the_time_outside() {
+        let (shown, machine) = (ShiftedClock::starting_at(NOON + Millis::hours(10_000)), SystemClock::new());
+        assert!((shown.outside() - machine.now()).0.abs() < 60_000, "an authenticator shows the machine's time");
+        assert!((shown.now() - (NOON + Millis::hours(10_000))).0.abs() < 60_000);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Accounts {
     async fn take_code(&self, account: &str, totp: Option<&Totp>, code: &str) -> Result<Option<&'static str>, Refused> {
         let now = self.engine.clock().now();
         let secret = totp.map(|totp| hex::decode(&totp.secret).unwrap_or_default());
-        let step = secret.and_then(|secret| factor::step_of(&secret, code, now));
+        let step = secret.and_then(|secret| factor::step_of(&secret, code, self.engine.clock().outside()));
         let recovery = factor::plain_recovery_code(code);
         let work = Arc::new((account.to_owned(), step, recovery));
         let taken: Result<Option<&'static str>, StoreError> = self
@@ -135,7 +135,9 @@ impl Accounts {
             ));
         };
         let secret = hex::decode(&waiting.secret).unwrap_or_default();
-        let Some(step) = factor::step_of(&secret, code, now) else { return Err(Refused::WrongCode) };
+        let Some(step) = factor::step_of(&secret, code, self.engine.clock().outside()) else {
+            return Err(Refused::WrongCode);
+        };
         let codes = factor::recovery_codes(|| self.engine.ids().nonce());
         let work = Arc::new((account.id.clone(), Totp { confirmed: true, ..waiting }, codes.clone()));
         let kept: Result<bool, StoreError> = self

@@ -453,7 +453,17 @@ fn console(
     let passkeys = passkeys::read(table.opt("passkeys", Value::table).as_ref(), public_url);
     let providers = table.opt("oidc", Value::tables).unwrap_or_default();
     let providers = providers.iter().fold(Vec::new(), |known, table| provider(table, known, around));
-    console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
+    let second_factor = table.opt("second_factor", |value| {
+        let chosen = value.clone().word(&WORDS);
+        if chosen == Some(SecondFactor::Optional) {
+            value.warn(
+                "is \"optional\": who has set up no second factor acts with a password alone, also where money goes back (guests stay masked for him)",
+                "write \"required\", except for a demonstration",
+            );
+        }
+        chosen
+    });
+    console.second_factor = second_factor.unwrap_or(console.second_factor);
     console.idle = table.opt("idle", Value::millis).unwrap_or(console.idle);
     console.absolute = table.opt("absolute", Value::millis).unwrap_or(console.absolute);
     table.finish();

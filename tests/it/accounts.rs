@@ -474,3 +474,27 @@ async fn where_a_factor_is_optional_clear_text_still_wants_one() {
     let reason = json!({ "reason": "curiosity" });
     kim.post(&bridge, &format!("orders/{CHANNEL}:V100/reveal"), &reason).await.problem(403, "factor_required");
 }
+
+/// The demonstration's own link gives a session like any other: whoever follows it has passed nothing yet.
+#[tokio::test]
+async fn the_link_of_the_demonstration_shows_no_guest_in_clear() {
+    let bridge = TestBridge::start_with(|files| {
+        files.get_mut("ticketbridge.toml").expect("the service").push_str("[console]\nsecond_factor = \"optional\"\n");
+    })
+    .await;
+    bridge.sell("V100").await;
+    let link = bridge.bridge.shared().accounts.demonstration_link().await.expect("a link");
+    let entered = bridge.ask(Ask::new(Method::GET, format!("/console/enter/{link}"))).await;
+    let mut guide = Person { cookie: cookie_of(&entered), ..Person::default() };
+    assert_eq!(guide.get(&bridge, "session").await.expect(200).json()["role"], "admin");
+    let (reveal, reason) = (format!("orders/{CHANNEL}:V100/reveal"), json!({ "reason": "curiosity" }));
+    guide.post(&bridge, &reveal, &reason).await.problem(403, "factor_required");
+    let account = bridge
+        .ask(Ask::new(Method::GET, "/console/account?lang=en").header("cookie", &guide.cookie))
+        .await
+        .expect(200)
+        .text();
+    assert!(account.contains("Everything else can be done here without one"), "{account}");
+    guide.enrol(&bridge).await;
+    guide.post(&bridge, &reveal, &reason).await.expect(200);
+}

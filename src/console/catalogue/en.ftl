@@ -62,6 +62,7 @@ code = Code
 factor-passed = Passed in this session.
 factor-open = Not passed in this session: guests stay masked, and you can only look.
 factor-none = You have no second factor yet.
+factor-optional = Guests stay masked until you have set one up and passed it. Everything else can be done here without one, money going back among it.
 factor-begin = Set up an authenticator
 factor-secret = Read this picture with your authenticator, or type the secret below it; then type the code that it shows.
 factor-picture = The secret as a QR code

@@ -62,6 +62,7 @@ code = 코드
 factor-passed = 이 세션에서 인증되었습니다.
 factor-open = 이 세션에서 인증되지 않음: 고객 정보는 마스킹되며 조회만 가능합니다.
 factor-none = 아직 2단계 인증이 없습니다.
+factor-optional = 설정하고 인증하기 전까지 고객 정보는 마스킹됩니다. 그 밖의 작업은 환불을 포함하여 2단계 인증 없이도 할 수 있습니다.
 factor-begin = 인증 앱 설정
 factor-secret = 인증 앱으로 이 그림을 스캔하거나 아래 비밀키를 입력한 뒤, 표시되는 코드를 입력하세요.
 factor-picture = 비밀키 QR 코드

@@ -62,6 +62,7 @@ code = 代码
 factor-passed = 本次会话已验证。
 factor-open = 本次会话未验证：游客信息保持脱敏，只能查看。
 factor-none = 您尚未设置二次验证。
+factor-optional = 设置并通过验证之前，游客信息保持脱敏。其他操作（包括退款）在此无需二次验证即可进行。
 factor-begin = 设置验证器
 factor-secret = 请用验证器扫描此图，或输入图下的密钥，然后输入验证器显示的代码。
 factor-picture = 密钥的二维码

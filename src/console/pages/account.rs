@@ -6,6 +6,7 @@ use http::Method;
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::config::SecondFactor;
 use crate::console::catalogue::Language;
 use crate::console::format::{text, time};
 use crate::console::layout::{act, entries, link, scope, table};
@@ -90,6 +91,10 @@ fn passwords(visit: &Visit) -> Markup {
 fn factor(visit: &Visit) -> Markup {
     let words = &visit.words;
     let Some(signed) = visit.holder.signed() else { return html! {} };
+    let without = match visit.shared.engine.running().config.console.second_factor {
+        SecondFactor::Required => "factor-open",
+        SecondFactor::Optional => "factor-optional",
+    };
     html! {
         @match (signed.has_factor, signed.factor_at) {
             (true, Some(_)) => { p.card.ok { (words.say("factor-passed")) } }
@@ -97,7 +102,7 @@ fn factor(visit: &Visit) -> Markup {
                 p.card.warn { (words.say("factor-open")) }
                 (super::factor::form(visit, &link("account")))
             }
-            (false, _) => { p.card.warn { (words.say("factor-none")) " " (words.say("factor-open")) } }
+            (false, _) => { p.card.warn { (words.say("factor-none")) " " (words.say(without)) } }
         }
         form method="post" action=(link("account/totp")) { button type="submit" { (words.say("factor-begin")) } }
     }
