@@ -192,6 +192,21 @@ pub async fn closed_with_lines(
     Ok(None)
 }
 
+/// The channels that name a settle unit and of which lines stand under their own names, from before; and how many of those are not settled.
+///
+/// # Errors
+/// Store errors.
+pub async fn unsettled_from_before(store: &Store, config: &Config) -> Result<Vec<(String, u64)>, StoreError> {
+    let mut found = Vec::new();
+    for channel in config.channels.iter().filter(|channel| channel.had_another_settle_id()) {
+        let lines = store.unsettled_lines(channel.id.as_str()).await?;
+        if lines > 0 {
+            found.push((channel.id.to_string(), lines));
+        }
+    }
+    Ok(found)
+}
+
 /// The rows that are other than they were.
 fn changes(known: &[DoorRow], organisation: &Organisation, at_once: bool, now: UnixMillis) -> Vec<DoorRow> {
     let mut changed = Vec::new();

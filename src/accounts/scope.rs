@@ -179,7 +179,9 @@ impl Reach {
                 }
             }
         });
-        let settle_ids = units.map(|unit| unit.id.clone()).collect();
+        // And what a channel sold under its own name, before it had a unit, by whom the channel belongs to.
+        let own_names = channels.iter().map(ToString::to_string);
+        let settle_ids = units.map(|unit| unit.id.clone()).chain(own_names).collect();
         let scopes = match scope {
             Scope::Everything => ScopesWithin::Everything,
             narrow => ScopesWithin::Only {

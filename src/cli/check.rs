@@ -13,7 +13,7 @@ use ticketbridge_core::{Millis, TimeZone};
 use secrecy::ExposeSecret as _;
 use ticketbridge_store::{Store, StoreOptions};
 
-use crate::accounts::doors::closed_with_lines;
+use crate::accounts::doors::{closed_with_lines, unsettled_from_before};
 use crate::app;
 use crate::cli::terminal::in_runtime;
 use crate::cli::{ConfigDir, fail, say, serve};
@@ -42,13 +42,14 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     }
     // With secrets that are not set the service does not start either: then there is nothing to ask the database about.
     let config = Config::load(&config.directory, &config::Environment::Process).ok();
-    match config.filter(|config| config.organisation.settle_units.iter().any(|unit| unit.closed)) {
+    match config.filter(|config| !config.organisation.settle_units.is_empty()) {
         Some(config) => in_runtime(unsettled(config)),
         None => ExitCode::SUCCESS,
     }
 }
 
-/// Names a settle unit that is closed although lines of it are not settled, where the database can be reached.
+/// Names a settle unit that is closed although lines of it are not settled, and channels with lines from before they had a unit, where the
+/// database can be reached.
 async fn unsettled(config: Config) -> ExitCode {
     if app::missing_file(&config).is_some() {
         return ExitCode::SUCCESS;
@@ -58,8 +59,12 @@ async fn unsettled(config: Config) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let found = closed_with_lines(&store, &config, None).await;
+    let older = unsettled_from_before(&store, &config).await.unwrap_or_default();
     // What is wrong is said; that the database closes is no news then.
     let _closed = store.close().await;
+    if !older.is_empty() {
+        say(config::Report::of_lines_from_before(&config, &older));
+    }
     match found {
         Ok(Some((unit, lines))) => {
             say(config::Report::of_unsettled_unit(&config, &unit, lines));

@@ -93,6 +93,10 @@ pub struct ChannelConfig {
 }
 
 impl ChannelConfig {
+    /// Whether lines of it may stand under its own name, which was its settle id before it named a unit.
+    pub fn had_another_settle_id(&self) -> bool {
+        self.settle_id.as_deref().is_some_and(|unit| unit != self.id.as_str())
+    }
     /// The partner's own addresses.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.settings.at(self.addresses)

@@ -115,6 +115,22 @@ impl Report {
         Self::new(&config.source, vec![finding], None)
     }
 
+    /// Lines of channels that name a settle unit now, from before they did.
+    pub fn of_lines_from_before(config: &Config, channels: &[(String, u64)]) -> Self {
+        let found = channels.iter().map(|(channel, lines)| Finding {
+            file: "channels".to_owned(),
+            line: 0,
+            problem: format!(
+                "{lines} lines of \"{channel}\" were written before it named a settle unit, stand under its own name, and are not settled"
+            ),
+            mend: format!(
+                "look at them and settle them under that name: ticketbridge statements show, then close, with --settle-id {channel}"
+            ),
+            severity: Severity::Warning,
+        });
+        Self::new(&config.source, found.collect(), None)
+    }
+
     /// Whether the configuration can be used: no problems, though perhaps warnings.
     pub fn is_usable(&self) -> bool {
         self.problems().next().is_none()

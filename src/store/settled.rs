@@ -19,6 +19,15 @@ impl Store {
         self.row(sql, values![settle_id]).await?.map(|row| get(&row, "until_ms").map(UnixMillis)).transpose()
     }
 
+    /// Whether any line stands under this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn has_lines(&self, settle_id: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT order_id FROM statement_line WHERE settle_id = ? LIMIT 1";
+        Ok(self.row(sql, values![settle_id]).await?.is_some())
+    }
+
     /// How many lines of a settle unit have not been settled.
     ///
     /// # Errors

@@ -102,3 +102,42 @@ async fn a_settle_unit_is_closed_when_nothing_of_it_is_unsettled() {
     let empty = bridge.get("statements?settle_id=park-2&from=2026-11-21&to=2026-11-22").await.expect(200).json();
     assert_eq!(empty["lines"], json!([]));
 }
+
+/// An installation grows from one channel to partners' files: what it sold before is not lost to whoever settles.
+#[tokio::test]
+async fn what_was_sold_before_the_first_settle_unit_is_settled_under_its_own_name() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.drain().await;
+    bridge.write_config("partners/all.toml", PARTNERS);
+    let channel = bridge.read_config("channels/douyin-main.toml");
+    let named = channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"");
+    bridge.write_config("channels/douyin-main.toml", &named);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let older = async || {
+        let tree = bridge.get("partners").await.expect(200).json();
+        let connections = tree["connections"].as_array().expect("connections").clone();
+        connections.iter().find(|it| it["id"] == CHANNEL).expect("the channel")["older_lines"].clone()
+    };
+    assert_eq!(older().await, json!(true));
+    let statement = format!("statements?settle_id={CHANNEL}&from=2026-11-21&to=2026-11-21");
+    let sold = bridge.get(&statement).await.expect(200).json();
+    assert!(!sold["lines"].as_array().expect("lines").is_empty(), "{sold}");
+    let store = bridge.bridge.engine().store().clone();
+    let config = bridge.load_config();
+    let left = async || ticketbridge::accounts::doors::unsettled_from_before(&store, &config).await.expect("an answer");
+    assert_eq!(left().await.first().map(|(channel, _)| channel.clone()), Some(CHANNEL.to_owned()));
+    bridge.set_time("2026-11-22T00:00:00+08:00");
+    let close = json!({ "settle_id": CHANNEL, "to": "2026-11-21" });
+    bridge.post("statements/close", &close).await.expect(200);
+    bridge.post("statements/close", &close).await.problem(409, "already_settled");
+    assert!(left().await.is_empty(), "`check` has nothing to name any more");
+    assert_eq!(
+        (older().await, bridge.get(&statement).await.expect(200).json()),
+        (json!(true), sold),
+        "they are shown on"
+    );
+    let unknown = json!({ "settle_id": "nowhere", "to": "2026-11-21" });
+    bridge.post("statements/close", &unknown).await.problem(404, "not_found");
+}

@@ -36,7 +36,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         @if let Some(statement) = &statement {
             (shown(visit, statement))
             p { a href={ "/ops/v1/statements?" (query) "&format=csv" } download { (words.say("csv")) } }
-            @if tree_has(&tree, chosen) { (settle(visit, chosen)) }
+            @if can_be_settled(&tree, chosen) { (settle(visit, chosen)) }
         }
     };
     Ok(Page::of("statements", body))
@@ -51,13 +51,23 @@ fn units(tree: &Value) -> Vec<String> {
         .map(|unit| text(&unit["id"]))
         .collect();
     let own = list(&tree["connections"]).into_iter().filter(|it| it["kind"] == "channel");
-    found.extend(own.map(|it| if it["settle_id"].is_null() { text(&it["id"]) } else { text(&it["settle_id"]) }));
+    for channel in own {
+        found.extend(
+            Some(text(&channel["id"])).filter(|_| channel["settle_id"].is_null() || channel["older_lines"] == true),
+        );
+        found.extend(Some(text(&channel["settle_id"])).filter(|unit| !unit.is_empty()));
+    }
     found.sort();
     found.dedup();
     found
 }
 
-fn tree_has(tree: &Value, unit: &str) -> bool {
+/// Whether something can be settled under this name: a unit, or a channel's own name from before it had one.
+fn can_be_settled(tree: &Value, unit: &str) -> bool {
+    let connections = tree["connections"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if connections.iter().any(|it| it["id"] == unit && it["older_lines"] == true) {
+        return true;
+    }
     let institutions = tree["institutions"].as_array().map(Vec::as_slice).unwrap_or_default();
     institutions
         .iter()

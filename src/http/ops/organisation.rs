@@ -2,8 +2,8 @@
 
 //! `GET partners`: the tree of dealers, institutions and agencies, with settle units and connections.
 
-use ticketbridge_core::TimeZone;
 use ticketbridge_core::message::Destination;
+use ticketbridge_core::{ChannelId, TimeZone};
 
 use crate::accounts::doors::DoorState;
 use crate::accounts::scope::{Access, Scope};
@@ -22,10 +22,18 @@ pub(crate) async fn show(request: Request) -> Outcome {
         scope.holds(&Scope::Dealer(dealer.id.clone()), of)
             || institutions.iter().any(|it| it.dealer.as_deref() == Some(dealer.id.as_str()))
     });
+    let mut older = Vec::new();
+    for channel in config.channels.iter().filter(|channel| channel.had_another_settle_id()) {
+        if request.reach.has_channel(&channel.id)
+            && request.shared.engine.store().has_lines(channel.id.as_str()).await?
+        {
+            older.push(&channel.id);
+        }
+    }
     Ok(Said::ok(&told::Organisation {
         dealers: dealers.map(|dealer| told::Dealer { id: &dealer.id, name: &dealer.name }).collect(),
         institutions: institutions.iter().map(|it| institution(&request, it)).collect(),
-        connections: connections(&request),
+        connections: connections(&request, &older),
     }))
 }
 
@@ -59,8 +67,8 @@ fn institution<'r>(request: &'r Request, institution: &'r Institution) -> told::
     }
 }
 
-/// Channels and back-ends, with whom they belong to and from where they may be called.
-fn connections(request: &Request) -> Vec<told::Connection<'_>> {
+/// Channels and back-ends, with whom they belong to and from where they may be called; of `older` there are lines under their own names.
+fn connections<'r>(request: &'r Request, older: &[&ChannelId]) -> Vec<told::Connection<'r>> {
     let config = &request.running.config;
     let of = &config.organisation;
     let zone = common_zone(&request.running);
@@ -69,6 +77,7 @@ fn connections(request: &Request) -> Vec<told::Connection<'_>> {
             id: channel.id.as_str(),
             kind: "channel",
             settle_id: channel.settle_id.as_deref(),
+            older_lines: older.contains(&&channel.id),
             agency: channel.agency.as_deref(),
             institution: institution_of(of, channel),
             allow_from: channel.allow_from.iter().map(ToString::to_string).collect(),
@@ -84,6 +93,7 @@ fn connections(request: &Request) -> Vec<told::Connection<'_>> {
                 id: backend.id.as_str(),
                 kind: "backend",
                 settle_id: None,
+                older_lines: false,
                 agency: None,
                 institution: None,
                 allow_from: Vec::new(),

@@ -139,7 +139,10 @@ pub(crate) async fn close(request: Request) -> Outcome {
     check_version(&request)?;
     let settle_id = request.given.needed("settle_id");
     let config = &request.running.config;
-    if config.organisation.settle_unit(&settle_id).is_none() || !request.reach.has_settle_id(&settle_id) {
+    // What a channel sold before it named a unit is settled under the name that it stands under.
+    let is_of_before = config.channels.iter().any(|it| it.id.as_str() == settle_id && it.had_another_settle_id());
+    let is_there = config.organisation.settle_unit(&settle_id).is_some() || is_of_before;
+    if !is_there || !request.reach.has_settle_id(&settle_id) {
         let sentence = "there is no settle unit of this name";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).at("settle_id").into());
     }

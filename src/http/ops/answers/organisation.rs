@@ -63,6 +63,8 @@ pub(crate) struct Connection<'a> {
     #[schemars(extend("enum" = words::CONNECTION_KINDS))]
     pub(crate) kind: &'static str,
     pub(crate) settle_id: Option<&'a str>,
+    /// Whether lines of it stand under its own name, from before it named a settle unit: they are shown and settled under that name.
+    pub(crate) older_lines: bool,
     pub(crate) agency: Option<&'a str>,
     pub(crate) institution: Option<&'a str>,
     pub(crate) allow_from: Vec<String>,
