@@ -2,6 +2,8 @@
 
 //! What all pages have around them, and the parts that several have: tables, filters, forms.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
@@ -133,15 +135,19 @@ pub(crate) fn may_act(visit: &Visit) -> bool {
     matches!(visit.holder.role, Role::Admin | Role::Operator)
 }
 
-/// A link to an order, by its id.
-pub(crate) fn order_link(id: &Value) -> Markup {
+/// A link to an order by its id, named as the channel names it: that is what a guest reads out on the phone, and what stands on the channel's
+/// own pages.
+pub(crate) fn order_link(numbers: &BTreeMap<String, String>, id: &Value) -> Markup {
     match id.as_str().filter(|id| !id.is_empty()) {
-        Some(id) => html! { a href=(link(&format!("orders/{}", encode(id)))) { (short(id)) } },
+        Some(id) => {
+            let named = numbers.get(id).cloned().unwrap_or_else(|| short(id));
+            html! { a href=(link(&format!("orders/{}", encode(id)))) { (named) } }
+        }
         None => html! {},
     }
 }
 
-/// A link to an order of a list, by the channel's number: that is what a guest reads out on the phone.
+/// A link to an order of a list, by the channel's number.
 pub(crate) fn numbered_link(order: &Value) -> Markup {
     html! { a href=(link(&format!("orders/{}", encode(&text(&order["id"]))))) { (text(&order["channel_order_id"])) } }
 }

@@ -2,10 +2,12 @@
 
 //! Somebody's look at a page: who he is, what he asked for, and what he gets.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use maud::Markup;
 use serde_json::Value;
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::{OrderId, UnixMillis};
 
 use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
@@ -100,6 +102,13 @@ impl Visit {
     /// The entries of a list.
     pub(crate) async fn items(&self, target: &str) -> Result<Vec<Value>, Stop> {
         Ok(self.ask_if_allowed(target).await?["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The channel's numbers of the orders that these rows are about, by our ids. Where they cannot be read, the rows name orders by our ids.
+    pub(crate) async fn numbers(&self, rows: &[Value]) -> BTreeMap<String, String> {
+        let named = rows.iter().flat_map(|row| [&row["order_id"], &row["id"]]);
+        let ids = named.filter_map(Value::as_str).filter(|id| id.starts_with("ord_")).map(OrderId::from).collect();
+        ops::numbers::of(&self.shared, &self.holder, ids).await.unwrap_or_default()
     }
 
     /// The query of the address, for the interface: only these parameters.

@@ -23,6 +23,7 @@ mod languages;
 mod looks;
 pub(crate) mod manual_commands;
 mod next_steps;
+pub(crate) mod numbers;
 mod once;
 pub(crate) mod openapi;
 mod orders;

@@ -210,3 +210,82 @@ async fn refunds_are_decided_one_at_a_time_knowing_what_it_does_and_in_units_of_
     let page = browser.open("/console/refunds?lang=en").await.expect(200).text();
     assert!(page.contains(&format!("/refunds/{other}/approve\"")), "the first that waits: {page}");
 }
+
+/// What waits is in the order in which it can still wait, and every list names orders as the channel does.
+#[tokio::test]
+async fn what_can_wait_the_least_comes_first_and_is_named_as_the_channel_names_it() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let boss = Person::joins(&bridge, "boss@x.example", Role::Admin, Scope::Everything).await;
+    let browser = Browser { bridge: &bridge, cookie: boss.cookie.clone() };
+    for (n, number) in ["G-1", "G-2", "G-3"].into_iter().enumerate() {
+        let it = reservation(number, "pd_manual", "REQUESTED");
+        bridge.kakao_is(event(&format!("e{n}"), "reservation.requested", 1, &it, json!({})), "accepted").await;
+        bridge.advance(ticketbridge_core::Millis::minutes(1));
+    }
+    let page = browser.open("/console?lang=en").await.expect(200).text();
+    let at = |number: &str| page.find(&format!(">{number}</a>")).unwrap_or_else(|| panic!("no {number} in {page}"));
+    assert!(at("G-1") < at("G-2") && at("G-2") < at("G-3"), "the one that has waited longest first");
+    for page in ["/console", "/console/deadlines", "/console/deliveries", "/console/audit"] {
+        let text = browser.open(&format!("{page}?lang=en")).await.expect(200).text();
+        assert!(!text.contains(">ord_…"), "{page} names an order by our id: {text}");
+    }
+}
+
+/// A right is given knowingly, and whoever reads the audit sees who did what.
+#[tokio::test]
+async fn no_right_is_chosen_beforehand_and_the_audit_names_people_and_acts() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let mut browser = boss(&bridge).await;
+    let page = browser.open("/console/members?lang=en").await.expect(200).text();
+    let invite = form(&page, "invite");
+    assert_eq!(invite.matches("<option value=\"\" selected>").count(), 2, "{invite}");
+    assert!(
+        !invite.contains("value=\"operator\" selected") && !invite.contains("value=\"everything\" selected"),
+        "{invite}"
+    );
+    let it = reservation("R1", "pd_plain", "REQUESTED");
+    bridge.kakao_is(event("e1", "reservation.requested", 1, &it, json!({})), "accepted").await;
+    let id = bridge.booked("R1").await.id;
+    let path = format!("/console/orders/{id}");
+    let order = browser.open(&format!("{path}?lang=en")).await.expect(200).text();
+    assert!(
+        order.contains("The ticketing system is asked for the tickets") || order.contains("The channel is told"),
+        "{order}"
+    );
+    browser.send(&format!("/console/act/orders/{id}/confirm"), &[("back", &path)]).await.expect(303);
+    for (language, act) in [("en", "Accepted a booking"), ("ko", "예약 승인"), ("zh", "接受预约")] {
+        let audit = browser.open(&format!("/console/audit?lang={language}")).await.expect(200).text();
+        assert!(
+            audit.contains(act) && audit.contains(">boss</a>") && !audit.contains("orders_confirm"),
+            "{language}: {audit}"
+        );
+    }
+    let entry = bridge.get("audit?actor=boss@x.example").await.expect(200).json()["items"][0].clone();
+    assert_eq!((&entry["act"], &entry["actor_name"]), (&json!("orders_confirm"), &json!("boss")), "{entry}");
+}
+
+/// Whoever asks what is in force sees it, and what the last change was.
+#[tokio::test]
+async fn settings_in_force_are_shown_with_what_was_changed_and_no_secret() {
+    let bridge = TestBridge::start().await;
+    let browser = boss(&bridge).await;
+    let channel = bridge.read_config("channels/douyin-main.toml");
+    assert!(channel.contains("review_limit = \"72h\""), "{channel}");
+    bridge.write_config(
+        "channels/douyin-main.toml",
+        &channel.replace("review_limit = \"72h\"", "review_limit = \"60h\""),
+    );
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let inside = bridge.get("config/settings").await.expect(200).json();
+    let changed = &inside["changed"];
+    assert_eq!(changed.as_array().map(Vec::len), Some(1), "{changed}");
+    let told = (&changed[0]["key"], &changed[0]["before"], &changed[0]["after"]);
+    assert_eq!(told, (&json!("settings.review_limit"), &json!("\"72h\""), &json!("\"60h\"")));
+    let page = browser.open("/console/settings?lang=en").await.expect(200).text();
+    for expected in ["What version 2 has changed", "settings.review_limit", "ticketing_deadline", "href=\"#DY-16\""] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    assert!(!page.contains("whsec_") && !inside.to_string().contains("whsec_"));
+}

@@ -2,6 +2,8 @@
 
 //! `/console/bulk`: one act on many. First what it would do, then a yes, then how far it has come, and at the end what became of it.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderValue, Method};
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
@@ -71,6 +73,7 @@ pub(crate) async fn preview(visit: &Visit) -> Result<Said, Stop> {
     let Some(act) = act_of(form) else { return Ok(crate::console::layout::not_found(visit)) };
     let to = back(form.text("back"));
     let said = visit.call(Method::POST, &format!("/bulk/{act}?dry_run=true"), &wanted(form)).await?.body;
+    let numbers = visit.numbers(list(&said["refusals"])).await;
     let many = said["allowed"].as_u64().unwrap_or_default();
     let body = html! {
         p { (words.act(act)) @if let Some(reason) = form.get("reason") { ": " (reason) } }
@@ -83,7 +86,7 @@ pub(crate) async fn preview(visit: &Visit) -> Result<Said, Stop> {
             }
         }
         @if many > 0 { (confirm_form(visit, act, &said, &to)) }
-        (refusals(visit, &said))
+        (refusals(visit, &numbers, &said))
         p { a href=(to) { (words.say("back")) } }
     };
     Ok(Said::Page(Page::of("bulk", body)))
@@ -135,6 +138,7 @@ pub(crate) async fn confirm(visit: &Visit) -> Result<Said, Stop> {
 pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let words = &visit.words;
     let said = visit.ask(&format!("/bulk/{}", encode(id))).await?;
+    let numbers = visit.numbers(list(&said["refusals"])).await;
     let (total, waiting) = (said["total"].as_u64().unwrap_or_default(), said["waiting"].as_u64().unwrap_or_default());
     let is_running = said["state"] == "running";
     let body = html! {
@@ -147,7 +151,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
                 li { b { (waiting) } (words.say("bulk-waiting")) }
             }
         }
-        (refusals(visit, &said))
+        (refusals(visit, &numbers, &said))
         p { a href=(link("bulk")) { (words.say("bulk-all")) } }
     };
     Ok(Page::of("bulk", body))
@@ -172,13 +176,13 @@ pub(crate) async fn all(visit: &Visit) -> Result<Page, Stop> {
     Ok(Page::of("bulk-all", body))
 }
 
-fn refusals(visit: &Visit, said: &Value) -> Markup {
+fn refusals(visit: &Visit, numbers: &BTreeMap<String, String>, said: &Value) -> Markup {
     let rows: Vec<Markup> = list(&said["refusals"])
         .iter()
         .map(|it| {
             let is_order = it["id"].as_str().is_some_and(|id| id.starts_with("ord_"));
             html! { tr {
-                td { @if is_order { (order_link(&it["id"])) } @else { (text(&it["id"])) } }
+                td { @if is_order { (order_link(numbers, &it["id"])) } @else { (text(&it["id"])) } }
                 td { code { (text(&it["code"])) } } td.wide { (text(&it["sentence"])) }
             } }
         })

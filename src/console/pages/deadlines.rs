@@ -13,6 +13,7 @@ use crate::http::ops::words;
 pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let list = visit.ask(&format!("/deadlines?{}", visit.filters(&["state", "order", "cursor", "limit"]))).await?;
     let words_of = &visit.words;
+    let numbers = visit.numbers(entries(&list)).await;
     let rows: Vec<Markup> = entries(&list)
         .iter()
         .map(|row| {
@@ -20,7 +21,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
                 td.n { (time_left(words_of, row)) }
                 td { (time(&row["due_at"])) }
                 td { (words_of.word(&text(&row["kind"]))) }
-                td { (order_link(&row["order_id"])) }
+                td { (order_link(&numbers, &row["order_id"])) }
                 td { (time(&row["warned_at"])) }
             } }
         })

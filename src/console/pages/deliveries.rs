@@ -2,6 +2,8 @@
 
 //! `/console/deliveries`: what partners are yet to be told, and what could not be told.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -15,7 +17,8 @@ use crate::http::ops::words;
 pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let names = ["state", "destination", "order", "cursor", "limit"];
     let list = visit.ask(&format!("/deliveries?{}", visit.filters(&names))).await?;
-    let rows: Vec<Markup> = entries(&list).iter().map(|job| row(visit, job)).collect();
+    let numbers = visit.numbers(entries(&list)).await;
+    let rows: Vec<Markup> = entries(&list).iter().map(|job| row(visit, &numbers, job)).collect();
     let heads = [
         "choose",
         "order",
@@ -44,7 +47,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     Ok(Page::of("deliveries", body))
 }
 
-fn row(visit: &Visit, job: &Value) -> Markup {
+fn row(visit: &Visit, numbers: &BTreeMap<String, String>, job: &Value) -> Markup {
     let words = &visit.words;
     let call = |act: &str| format!("/deliveries/{}/{act}", crate::console::form::encode(&text(&job["id"])));
     html! {
@@ -54,7 +57,7 @@ fn row(visit: &Visit, job: &Value) -> Markup {
                     (bulk::chosen(visit, &text(&job["id"]), None, &format!("{} {}", text(&job["destination"]), text(&job["call"]))))
                 }
             }
-            td { (order_link(&job["order_id"])) }
+            td { (order_link(numbers, &job["order_id"])) }
             td { (text(&job["destination"])) }
             td { (words.call(&text(&job["call"]))) }
             td { (words.word(&text(&job["state"]))) }

@@ -18,11 +18,12 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         false => visit.ask("/reconciliation").await?,
     };
     let found = report["differences"].as_array().cloned().unwrap_or_default();
+    let numbers = visit.numbers(&found).await;
     let rows: Vec<Markup> = found
         .iter()
         .map(|it| {
             html! { tr {
-                td { (order_link(&it["order_id"])) } td { (text(&it["partner"])) } td { (text(&it["field"])) }
+                td { (order_link(&numbers, &it["order_id"])) } td { (text(&it["partner"])) } td { (text(&it["field"])) }
                 td { (text(&it["ours"])) } td { (text(&it["theirs"])) } td { (text(&it["reason"])) }
                 td { @if it["repaired"] == true { (words.say("yes")) } @else { (words.say("no")) } }
             } }

@@ -2,12 +2,14 @@
 
 //! `/console/refunds`: refund cases, and one of them to be decided on, with what a decision does. Without a choice it is the first that waits.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::form::encode;
 use crate::console::format::{money, text, time};
-use crate::console::layout::{choice, entries, filters, may_act, order_link, pages, refused_act, table};
+use crate::console::layout::{choice, entries, filters, may_act, numbered_link, order_link, pages, refused_act, table};
 use crate::console::pages::order::offer;
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::words;
@@ -23,7 +25,8 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         Some(case) => decision(visit, case).await?,
         None => html! {},
     };
-    let rows: Vec<Markup> = all.iter().map(|case| row(visit, case)).collect();
+    let numbers = visit.numbers(all).await;
+    let rows: Vec<Markup> = all.iter().map(|case| row(visit, &numbers, case)).collect();
     let heads = ["actions", "review-by", "order", "channel", "state", "fee", "source", "reason", "requested"];
     let body = html! {
         (filters(visit, &choice(visit, "state", "state", words::REFUND_STATES)))
@@ -44,14 +47,14 @@ fn chosen<'c>(visit: &Visit, all: &'c [Value]) -> Option<&'c Value> {
     }
 }
 
-fn row(visit: &Visit, case: &Value) -> Markup {
+fn row(visit: &Visit, numbers: &BTreeMap<String, String>, case: &Value) -> Markup {
     let words = &visit.words;
     let to = format!("?{}#decision", visit.query.with(CASE, &text(&case["id"])));
     html! {
         tr {
             td { @if case["state"] == "under_review" && may_act(visit) { a href=(to) { (words.say("decide")) } } }
             td { (time(&case["review_by"])) }
-            td { (order_link(&case["order_id"])) }
+            td { (order_link(numbers, &case["order_id"])) }
             td { (text(&case["channel"])) }
             td { (words.word(&text(&case["state"]))) }
             td.n { @if case["fee"].is_null() { (words.say("fee-open")) } @else { (money(&case["fee"], &case["currency"])) } }
@@ -78,7 +81,7 @@ async fn decision(visit: &Visit, case: &Value) -> Result<Markup, Stop> {
         section id="decision" {
             h2 { (words.say("decide")) ": " (text(&order["channel"])) ":" (text(&order["channel_order_id"])) }
             p {
-                (order_link(&case["order_id"])) " " (text(&order["product"])) " × " (text(&order["quantity"])) " · "
+                (numbered_link(&order)) " " (text(&order["product"])) " × " (text(&order["quantity"])) " · "
                 (words.say("received")) " " (money(&order["payment"]["received"], &order["payment"]["currency"])) " · "
                 (words.reason(&text(&case["reason"])))
             }

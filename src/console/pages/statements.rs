@@ -2,6 +2,8 @@
 
 //! `/console/statements`: what was sold, kept and returned in a period, by settle unit.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -22,6 +24,8 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         Some(_) => Some(visit.ask(&format!("/statements?{query}&format=json")).await?),
         None => None,
     };
+    let lines = statement.as_ref().and_then(|statement| statement["lines"].as_array());
+    let numbers = visit.numbers(&lines.into_iter().flatten().take(LINES_SHOWN).cloned().collect::<Vec<_>>()).await;
     let chosen = visit.query.text("settle_id");
     let body = html! {
         form.row method="get" action=(visit.path) {
@@ -34,7 +38,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             button type="submit" { (words.say("show")) }
         }
         @if let Some(statement) = &statement {
-            (shown(visit, statement))
+            (shown(visit, &numbers, statement))
             p { a href={ "/ops/v1/statements?" (query) "&format=csv" } download { (words.say("csv")) } }
             @if can_be_settled(&tree, chosen) { (settle(visit, chosen)) }
         }
@@ -82,7 +86,7 @@ fn settle(visit: &Visit, unit: &str) -> Markup {
     act(visit, None, "/statements/close", &visit.words.say("settle"), &fields)
 }
 
-fn shown(visit: &Visit, statement: &Value) -> Markup {
+fn shown(visit: &Visit, numbers: &BTreeMap<String, String>, statement: &Value) -> Markup {
     let (words, totals, currency) = (&visit.words, &statement["totals"], &statement["currency"]);
     let lines = statement["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows: Vec<Markup> = lines
@@ -91,7 +95,7 @@ fn shown(visit: &Visit, statement: &Value) -> Markup {
         .map(|line| {
             html! { tr {
                 td { (time(&line["at"])) } td { (words.word(&text(&line["kind"]))) }
-                td.n { (money(&line["amount"], currency)) } td { (order_link(&line["order_id"])) }
+                td.n { (money(&line["amount"], currency)) } td { (order_link(numbers, &line["order_id"])) }
             } }
         })
         .collect();

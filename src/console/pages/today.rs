@@ -59,11 +59,12 @@ fn section(visit: &Visit, key: &'static str, more: &str, heads: &[&'static str],
 async fn refunds(visit: &Visit) -> Result<Option<Section>, Stop> {
     let mut found = visit.items("/refunds?state=under_review&limit=50").await?;
     found.sort_by_key(|case| case["review_by"].as_str().unwrap_or("9").to_owned());
+    let numbers = visit.numbers(&found).await;
     let rows: Vec<Markup> = found
         .iter()
         .map(|case| {
             html! { tr {
-                td { (time(&case["review_by"])) } td { (order_link(&case["order_id"])) } td { (text(&case["channel"])) }
+                td { (time(&case["review_by"])) } td { (order_link(&numbers, &case["order_id"])) } td { (text(&case["channel"])) }
                 td { (visit.words.word(&text(&case["source"]))) } td.wide { (visit.words.reason(&text(&case["reason"]))) }
             } }
         })
@@ -73,8 +74,27 @@ async fn refunds(visit: &Visit) -> Result<Option<Section>, Stop> {
 }
 
 async fn bookings(visit: &Visit) -> Result<Option<Section>, Stop> {
-    let found = visit.items("/orders?attention=waits_for_confirmation&limit=50").await?;
-    Ok(section(visit, "waiting-bookings", "orders?booking=requested", &ORDER_HEADS, &order_rows(visit, &found)))
+    let mut found = visit.items("/orders?attention=waits_for_confirmation&limit=200").await?;
+    let deadlines = if found.is_empty() { Vec::new() } else { visit.items("/deadlines?limit=200").await? };
+    // What can wait the least comes first; what waits without end, by how long it has.
+    let due =
+        |order: &Value| deadlines.iter().find(|row| row["order_id"] == order["id"] && row["kind"] == "acceptance");
+    found.sort_by_key(|order| {
+        let left = due(order).and_then(|row| row["time_left_s"].as_i64()).unwrap_or(i64::MAX);
+        (left, order["attention"]["since"].as_str().unwrap_or_default().to_owned())
+    });
+    let rows: Vec<Markup> = found
+        .iter()
+        .map(|order| {
+            html! { tr {
+                td.n { @if let Some(row) = due(order) { (time_left(&visit.words, row)) } }
+                td { (numbered_link(order)) } td { (text(&order["channel"])) } td { (text(&order["label"])) }
+                td { (text(&order["booking"]["visit_date"])) } td { (time(&order["attention"]["since"])) }
+            } }
+        })
+        .collect();
+    let heads = ["left", "number", "channel", "label", "visit", "since"];
+    Ok(section(visit, "waiting-bookings", "orders?booking=requested", &heads, &rows))
 }
 
 const ORDER_HEADS: [&str; 5] = ["number", "channel", "label", "visit", "attention"];
@@ -94,12 +114,13 @@ fn order_rows(visit: &Visit, found: &[Value]) -> Vec<Markup> {
 async fn deadlines(visit: &Visit) -> Result<Option<Section>, Stop> {
     let before = (visit.now + NEAR).rfc3339(TimeZone::UTC);
     let found = visit.items(&format!("/deadlines?due_before={}&limit=50", encode(&before))).await?;
+    let numbers = visit.numbers(&found).await;
     let rows: Vec<Markup> = found
         .iter()
         .map(|row| {
             html! { tr {
                 td.n { (time_left(&visit.words, row)) }
-                td { (order_link(&row["order_id"])) } td { (visit.words.word(&text(&row["kind"]))) } td { (time(&row["due_at"])) }
+                td { (order_link(&numbers, &row["order_id"])) } td { (visit.words.word(&text(&row["kind"]))) } td { (time(&row["due_at"])) }
             } }
         })
         .collect();
@@ -108,11 +129,12 @@ async fn deadlines(visit: &Visit) -> Result<Option<Section>, Stop> {
 
 async fn dead(visit: &Visit) -> Result<Option<Section>, Stop> {
     let found = visit.items("/deliveries?state=dead&limit=50").await?;
+    let numbers = visit.numbers(&found).await;
     let rows: Vec<Markup> = found
         .iter()
         .map(|job| {
             html! { tr {
-                td { (order_link(&job["order_id"])) } td { (text(&job["destination"])) } td { (visit.words.call(&text(&job["call"]))) }
+                td { (order_link(&numbers, &job["order_id"])) } td { (text(&job["destination"])) } td { (visit.words.call(&text(&job["call"]))) }
                 td.wide { (text(&job["last_error"])) }
             } }
         })
@@ -124,10 +146,11 @@ async fn attention(visit: &Visit) -> Result<Option<Section>, Stop> {
     let found = visit.items("/orders?attention=any&limit=50").await?;
     // What stands above in a list of its own is not told twice.
     let told = ["waits_for_confirmation", "refund_under_review"];
-    let rest: Vec<Value> = found
+    let mut rest: Vec<Value> = found
         .into_iter()
         .filter(|order| !told.contains(&order["attention"]["kind"].as_str().unwrap_or_default()))
         .collect();
+    rest.sort_by_key(|order| order["attention"]["since"].as_str().unwrap_or_default().to_owned());
     Ok(section(visit, "waiting-attention", "orders?attention=any", &ORDER_HEADS, &order_rows(visit, &rest)))
 }
 
@@ -167,14 +190,13 @@ async fn pools(visit: &Visit) -> Result<Option<Section>, Stop> {
 
 async fn books(visit: &Visit) -> Result<Option<Section>, Stop> {
     let report = visit.ask_if_allowed("/reconciliation").await?;
-    let rows: Vec<Markup> = report["differences"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    let differences = report["differences"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let numbers = visit.numbers(differences).await;
+    let rows: Vec<Markup> = differences
         .iter()
         .filter(|difference| difference["repaired"] != true)
         .map(|it| {
-            html! { tr { td { (order_link(&it["order_id"])) } td { (text(&it["partner"])) } td { (text(&it["reason"])) } } }
+            html! { tr { td { (order_link(&numbers, &it["order_id"])) } td { (text(&it["partner"])) } td { (text(&it["reason"])) } } }
         })
         .collect();
     Ok(section(visit, "waiting-books", "reconciliation", &["order", "partners", "detail"], &rows))
