@@ -75,7 +75,7 @@ pub struct Grant {
     #[arg(long, value_parser = PossibleValuesParser::new(ROLES))]
     role: String,
     /// Whose data: everything, or dealer:ID, institution:ID, agency:ID
-    #[arg(long, value_name = "SCOPE", default_value = "everything", value_parser = scope_of)]
+    #[arg(long, value_name = "SCOPE", value_parser = scope_of)]
     scope: Value,
 }
 

@@ -78,7 +78,8 @@ fn row(visit: &Visit, account: &Value) -> Markup {
     }
 }
 
-/// A role and a scope to choose: those that whoever looks may grant.
+/// A role and a scope to choose: those that whoever looks may grant. Nothing is chosen beforehand but what somebody has already: a right is
+/// given knowingly.
 fn grant(visit: &Visit, account: Option<&Value>) -> Markup {
     let words = &visit.words;
     let value = |scope: &Scope| match scope.id() {
@@ -89,20 +90,24 @@ fn grant(visit: &Visit, account: Option<&Value>) -> Markup {
         Some(id) => format!("{} {id}", words.word(scope.kind())),
         None => words.word(scope.kind()),
     };
-    let role = account.map_or_else(|| "operator".to_owned(), |account| text(&account["role"]));
+    let role = account.map(|account| text(&account["role"])).unwrap_or_default();
     let current = account.map(|account| &account["scope"]);
+    let has_scope = |all: &[Scope]| all.iter().any(|scope| current.is_some_and(|it| *it == scope.json()));
+    let all = scopes(visit);
     html! {
         label {
             (words.say("role"))
-            select name="role" {
+            select name="role" required {
+                @if role.is_empty() { option value="" selected { (words.say("choose")) } }
                 @for (word, _) in Role::WORDS { option value=(word) selected[role == word] { (words.word(word)) } }
             }
         }
         label {
             (words.say("scope"))
-            select name="scope" {
-                @for scope in scopes(visit) {
-                    option value=(value(&scope)) selected[current.is_some_and(|it| *it == scope.json())] { (shown(&scope)) }
+            select name="scope" required {
+                @if !has_scope(&all) { option value="" selected { (words.say("choose")) } }
+                @for scope in &all {
+                    option value=(value(scope)) selected[current.is_some_and(|it| *it == scope.json())] { (shown(scope)) }
                 }
             }
         }
