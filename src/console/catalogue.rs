@@ -138,6 +138,14 @@ impl Words {
     pub(crate) fn waits(&self, word: &str) -> String {
         self.known(&format!("n-{word}"), None).unwrap_or_else(|| word.to_owned())
     }
+    /// What comes of a deadline that passes, and what the channel is answered until then.
+    pub(crate) fn passes(&self, kind: &str) -> String {
+        self.known(&format!("d-{kind}"), None).unwrap_or_else(|| kind.to_owned())
+    }
+    /// What somebody did, as the audit has it.
+    pub(crate) fn audited(&self, act: &str) -> String {
+        self.known(&format!("u-{act}"), None).unwrap_or_else(|| act.to_owned())
+    }
     /// What happened.
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())

@@ -253,6 +253,7 @@ impl Shape {
             Shape::Audit => &[
                 ("AT", "/at"),
                 ("BY", "/actor"),
+                ("NAME", "/actor_name"),
                 ("ACT", "/act"),
                 ("ORDER", "/order_id"),
                 ("REASON", "/detail/reason"),

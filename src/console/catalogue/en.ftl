@@ -797,3 +797,90 @@ v-received = received
 v-unrouted = of a kind that nobody knows
 
 repaired = Repaired
+
+# what comes of a deadline that passes
+d-acceptance = The booking stays open: the channel hears on asking that nobody has decided yet, and may call it off by itself.
+d-ticketing = The channel, which hears until then that the tickets are being made, may ask for the money back by itself.
+d-review = Nothing is decided here. The channel, which hears until then that the refund is under review, pays the money back by itself, and what it says is recorded.
+d-booking_window = No day can be chosen any more; the channel gives the money back by its own rules.
+d-visit_day = What the gate reported before its day is applied.
+d-payment_link = Nobody can pay by the link any more; what is open stays open until another one is sent.
+
+# what somebody did, in the audit
+u-channels_pause = Held a channel back
+u-channels_resume = Let a channel go on
+u-backends_pause = Held a back-end back
+u-backends_resume = Let a back-end go on
+u-orders_search = Searched orders by a guest
+u-orders_searched = Searched orders by a number or code
+u-orders_confirm = Accepted a booking
+u-orders_decline = Declined a booking
+u-orders_tickets = Issued tickets by hand
+u-orders_redeem = Marked as used
+u-orders_no_show = Marked as no-show
+u-orders_cancel = Cancelled an order
+u-orders_return_payment = Returned a payment
+u-orders_payment_links = Sent a payment link
+u-orders_payment_links_revoke = Took a payment link back
+u-orders_reveal = Asked to see guests in clear
+u-looked_in_clear = Looked at guests in clear
+u-refunds_approve = Approved a refund
+u-refunds_reject = Rejected a refund
+u-deliveries_retry = Had a delivery retried
+u-deliveries_drop = Dropped a delivery
+u-inbox_replay = Had a message read again
+u-codes = Loaded ticket codes
+u-codes_withdraw = Withdrew ticket codes
+u-codes_hold = Held ticket codes back
+u-codes_release = Released ticket codes
+u-config_reload = Reloaded the configuration
+u-credit_deposits = Paid in to a credit account
+u-reconciliation = Compared the books
+u-guests_export = Exported a guest's data
+u-guests_erase = Erased a guest's data
+u-statements_close = Settled a settle unit
+u-bulk = Did one act on many
+u-sign_in = Signed in
+u-sign_in_refused = A sign-in was refused
+u-sign_out = Signed out
+u-sign_up = Signed up
+u-provider_mismatch = Came by another way of signing in
+u-factor_passed = Passed the second factor
+u-factor_enrolled = Set up a second factor
+u-passkey_added = Added a passkey
+u-passkey_removed = Removed a passkey
+u-passkey_renamed = Renamed a passkey
+u-passkey_used = Used a passkey
+u-passkey_counter_went_back = A passkey may have been copied
+u-password_changed = Changed the password
+u-password_reset = Set a new password by a link
+u-numbers_changed = Changed his numbers
+u-invited = Invited somebody
+u-invitation_accepted = Accepted an invitation
+u-invitation_revoked = Withdrew an invitation
+u-account_approved = Approved an account
+u-account_activated = Switched an account on
+u-account_deactivated = Switched an account off
+u-account_role = Changed a role or scope
+u-account_factor_reset = Forgot somebody's second factor
+u-account_password_link = Made a link for a new password
+u-addresses_changed_in_emergency = Addresses were changed in an emergency
+u-secrets_changed_in_emergency = Secrets were changed in an emergency
+somebody-else = somebody of another scope
+actor-token = the token { $name }
+actor-host = on the host
+
+# a message
+message = A message
+messages = Messages as they came, guests masked
+message-masked = Guests are masked here, whoever looks.
+message-asked = What was said
+message-answered = What was answered
+message-gone = It is no longer kept.
+
+# settings
+settings-in-force = Settings in force
+settings-changed = What version { $version } has changed
+setting = Setting
+before = Before
+after = After

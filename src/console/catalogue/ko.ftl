@@ -797,3 +797,90 @@ v-received = 수신
 v-unrouted = 알 수 없는 종류
 
 repaired = 복구됨
+
+# what comes of a deadline that passes
+d-acceptance = 예약은 대기 상태로 남습니다. 채널이 조회하면 아직 결정되지 않았다고 답하며, 채널이 직접 취소할 수 있습니다.
+d-ticketing = 그때까지 채널에는 발권 중이라고 답하며, 이후 채널이 직접 환불을 요청할 수 있습니다.
+d-review = 여기서는 아무것도 결정되지 않습니다. 그때까지 채널에는 심사 중이라고 답하며, 이후 채널이 직접 환불하고 그 결과가 기록됩니다.
+d-booking_window = 더 이상 날짜를 선택할 수 없으며, 채널이 자체 규정에 따라 환불합니다.
+d-visit_day = 방문일 전에 보고된 이용 내역이 반영됩니다.
+d-payment_link = 링크로 더 이상 결제할 수 없으며, 새 링크를 보낼 때까지 미결제 금액은 그대로 남습니다.
+
+# what somebody did, in the audit
+u-channels_pause = 채널 전송 보류
+u-channels_resume = 채널 전송 재개
+u-backends_pause = 발권 시스템 전송 보류
+u-backends_resume = 발권 시스템 전송 재개
+u-orders_search = 고객으로 주문 검색
+u-orders_searched = 번호·코드로 주문 검색
+u-orders_confirm = 예약 승인
+u-orders_decline = 예약 거절
+u-orders_tickets = 수동 발권
+u-orders_redeem = 이용 완료 처리
+u-orders_no_show = 노쇼 처리
+u-orders_cancel = 주문 취소
+u-orders_return_payment = 결제금 환불
+u-orders_payment_links = 결제 링크 발송
+u-orders_payment_links_revoke = 결제 링크 회수
+u-orders_reveal = 고객 정보 원문 열람 요청
+u-looked_in_clear = 고객 정보 원문 열람
+u-refunds_approve = 환불 승인
+u-refunds_reject = 환불 거절
+u-deliveries_retry = 전송 재시도
+u-deliveries_drop = 전송 제외
+u-inbox_replay = 메시지 재처리
+u-codes = 이용권 코드 등록
+u-codes_withdraw = 이용권 코드 회수
+u-codes_hold = 이용권 코드 보류
+u-codes_release = 이용권 코드 보류 해제
+u-config_reload = 설정 다시 읽기
+u-credit_deposits = 선불 계정 입금
+u-reconciliation = 장부 대사
+u-guests_export = 고객 정보 내보내기
+u-guests_erase = 고객 정보 삭제
+u-statements_close = 정산 마감
+u-bulk = 일괄 처리
+u-sign_in = 로그인
+u-sign_in_refused = 로그인 거부됨
+u-sign_out = 로그아웃
+u-sign_up = 가입 신청
+u-provider_mismatch = 다른 로그인 방식으로 시도
+u-factor_passed = 2단계 인증 통과
+u-factor_enrolled = 2단계 인증 설정
+u-passkey_added = 패스키 추가
+u-passkey_removed = 패스키 삭제
+u-passkey_renamed = 패스키 이름 변경
+u-passkey_used = 패스키 사용
+u-passkey_counter_went_back = 패스키 복제 의심
+u-password_changed = 비밀번호 변경
+u-password_reset = 링크로 비밀번호 재설정
+u-numbers_changed = 연락처 변경
+u-invited = 초대
+u-invitation_accepted = 초대 수락
+u-invitation_revoked = 초대 철회
+u-account_approved = 계정 승인
+u-account_activated = 계정 활성화
+u-account_deactivated = 계정 비활성화
+u-account_role = 역할·범위 변경
+u-account_factor_reset = 2단계 인증 초기화
+u-account_password_link = 비밀번호 링크 생성
+u-addresses_changed_in_emergency = 주소 긴급 변경
+u-secrets_changed_in_emergency = 비밀키 긴급 변경
+somebody-else = 다른 범위의 사용자
+actor-token = 토큰 { $name }
+actor-host = 서버에서 직접
+
+# a message
+message = 메시지
+messages = 받은 메시지 원문(고객 정보 마스킹)
+message-masked = 여기서는 누구에게나 고객 정보가 마스킹됩니다.
+message-asked = 받은 내용
+message-answered = 응답한 내용
+message-gone = 더 이상 보관되지 않습니다.
+
+# settings
+settings-in-force = 적용 중인 설정
+settings-changed = 버전 { $version }에서 변경된 항목
+setting = 설정
+before = 이전
+after = 이후

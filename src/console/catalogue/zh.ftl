@@ -797,3 +797,90 @@ v-received = 已收到
 v-unrouted = 未知类型
 
 repaired = 已修复
+
+# what comes of a deadline that passes
+d-acceptance = 预约保持待确认：渠道查询时得到尚未决定的答复，也可能自行取消。
+d-ticketing = 在此之前渠道得到正在出票的答复，之后渠道可能自行申请退款。
+d-review = 此处不作决定。在此之前渠道得到正在审核的答复，之后渠道自行退款，其结果会被记录。
+d-booking_window = 不能再选择日期；渠道按自己的规则退款。
+d-visit_day = 提前上报的核销在此时生效。
+d-payment_link = 该链接不能再支付；在重新发送之前欠款保持不变。
+
+# what somebody did, in the audit
+u-channels_pause = 暂停渠道
+u-channels_resume = 恢复渠道
+u-backends_pause = 暂停景区系统
+u-backends_resume = 恢复景区系统
+u-orders_search = 按游客搜索订单
+u-orders_searched = 按编号或凭证码搜索订单
+u-orders_confirm = 接受预约
+u-orders_decline = 拒绝预约
+u-orders_tickets = 人工出票
+u-orders_redeem = 标记为已使用
+u-orders_no_show = 标记为未到
+u-orders_cancel = 取消订单
+u-orders_return_payment = 退还付款
+u-orders_payment_links = 发送支付链接
+u-orders_payment_links_revoke = 撤回支付链接
+u-orders_reveal = 申请查看游客明文
+u-looked_in_clear = 查看了游客明文
+u-refunds_approve = 批准退款
+u-refunds_reject = 驳回退款
+u-deliveries_retry = 重试通知
+u-deliveries_drop = 放弃通知
+u-inbox_replay = 重新处理消息
+u-codes = 导入凭证码
+u-codes_withdraw = 撤回凭证码
+u-codes_hold = 冻结凭证码
+u-codes_release = 解冻凭证码
+u-config_reload = 重新加载配置
+u-credit_deposits = 授信账户充值
+u-reconciliation = 对账
+u-guests_export = 导出游客数据
+u-guests_erase = 删除游客数据
+u-statements_close = 结算单元结账
+u-bulk = 批量操作
+u-sign_in = 登录
+u-sign_in_refused = 登录被拒绝
+u-sign_out = 退出登录
+u-sign_up = 申请注册
+u-provider_mismatch = 使用了其他登录方式
+u-factor_passed = 通过二次验证
+u-factor_enrolled = 设置二次验证
+u-passkey_added = 添加通行密钥
+u-passkey_removed = 移除通行密钥
+u-passkey_renamed = 重命名通行密钥
+u-passkey_used = 使用通行密钥
+u-passkey_counter_went_back = 通行密钥可能被复制
+u-password_changed = 修改密码
+u-password_reset = 通过链接重设密码
+u-numbers_changed = 修改联系电话
+u-invited = 邀请成员
+u-invitation_accepted = 接受邀请
+u-invitation_revoked = 撤回邀请
+u-account_approved = 批准账户
+u-account_activated = 启用账户
+u-account_deactivated = 停用账户
+u-account_role = 更改角色或范围
+u-account_factor_reset = 重置二次验证
+u-account_password_link = 生成密码链接
+u-addresses_changed_in_emergency = 紧急变更地址
+u-secrets_changed_in_emergency = 紧急变更密钥
+somebody-else = 其他范围的人员
+actor-token = 令牌 { $name }
+actor-host = 在主机上
+
+# a message
+message = 消息
+messages = 收到的消息原文（游客信息已脱敏）
+message-masked = 此处游客信息对任何人都已脱敏。
+message-asked = 收到的内容
+message-answered = 答复的内容
+message-gone = 已不再保存。
+
+# settings
+settings-in-force = 生效的设置
+settings-changed = 第 { $version } 版更改的内容
+setting = 设置
+before = 之前
+after = 之后

@@ -323,7 +323,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Post "/invitations/{id}/accept", "Accept the invitation of a link: `id` is the end of the link. Signs in.", Anybody, &[],
         Body::Fields(&[NAME, MOBILE, DIRECT, PASSWORD]), Answer::One(Shape::of::<answers::people::Session>()), people::accept),
     call!(Get "/audit", "What people did and looked at, newest first.", Administrators, &[
-        text("actor", "By this account, by its id; `token:` and a name for a token."),
+        text("actor", "By this account, by its id or its e-mail address; `token:` and a name for a token."),
         text("order", "Of this order, by our id."),
         Param { name: "from", kind: ParamKind::Time, needed: false, about: "Since this time." },
         LIMIT, CURSOR,

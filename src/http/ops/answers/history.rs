@@ -142,6 +142,8 @@ pub(crate) struct AuditEntry<'a> {
     pub(crate) id: &'a str,
     pub(crate) at: Time,
     pub(crate) actor: &'a str,
+    /// What a person is called, and a token; null where it is somebody of another scope, or nobody knows.
+    pub(crate) actor_name: Option<&'a str>,
     pub(crate) act: &'a str,
     #[schemars(with = "Option<String>")]
     pub(crate) order_id: Option<&'a OrderId>,
