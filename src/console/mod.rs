@@ -164,6 +164,7 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         ["deliveries"] => pages::deliveries::show(visit).await?,
         ["deadlines"] => pages::deadlines::show(visit).await?,
         ["partners"] => pages::partners::show(visit).await?,
+        ["inbox", id] => pages::inbox::show(visit, id).await?,
         ["codes"] => pages::codes::show(visit).await?,
         ["reconciliation"] => pages::reconciliation::show(visit).await?,
         ["statements"] => pages::statements::show(visit).await?,

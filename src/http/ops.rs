@@ -35,6 +35,7 @@ mod query;
 mod reconciliation;
 mod refunds;
 mod reveal;
+mod said;
 mod session;
 mod statements;
 pub(crate) mod stream;

@@ -227,7 +227,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `docs/src/contract/ops.md` promises.
-const PROMISED: [&str; 84] = [
+const PROMISED: [&str; 86] = [
     "DELETE account/passkeys/{id}",
     "DELETE session",
     "DELETE sessions/{id}",
@@ -244,6 +244,7 @@ const PROMISED: [&str; 84] = [
     "GET deadlines",
     "GET deliveries",
     "GET inbox",
+    "GET inbox/{id}",
     "GET invitations",
     "GET openapi.json",
     "GET orders",
@@ -633,6 +634,31 @@ async fn a_refused_message_is_carried_out_again_after_what_was_wrong_is_mended()
     let repeat = bridge.post(&replay, &json!({})).await.expect(200).json();
     assert_eq!((&repeat["verdict"], &repeat["changed"]), (&json!("accepted"), &json!(false)), "{repeat}");
     bridge.post("inbox/inb_0/replay", &json!({})).await.problem(404, "not_found");
+}
+
+/// Whoever asks what was said sees it, and nobody in it.
+#[tokio::test]
+async fn what_was_said_is_shown_masked() {
+    crate::support::leaves_work();
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let order = bridge.order("V100").await;
+    let path = format!("inbox?order={}", order["id"].as_str().expect("an id"));
+    let rows = bridge.get(&path).await.expect(200).json()["items"].as_array().expect("a list").clone();
+    assert!(rows.len() >= 2, "{rows:?}");
+    let mut all = String::new();
+    for row in &rows {
+        let one = bridge.get(&format!("inbox/{}", row["id"].as_str().expect("an id"))).await.expect(200).json();
+        assert_eq!((&one["id"], &one["answer_status"]), (&row["id"], &json!(200)));
+        assert!(one["body"].is_object() && one["answer"].is_object(), "{one}");
+        all += &one.to_string();
+    }
+    assert!(all.contains("V100") && all.contains("R100") && all.contains("LP-V2|LP-B2"), "{all}");
+    for nobody in ["Example", "13800000100", "13900000001"] {
+        assert!(!all.contains(nobody), "{nobody}: {all}");
+    }
+    bridge.get("inbox/inb_0").await.problem(404, "not_found");
 }
 
 #[tokio::test]

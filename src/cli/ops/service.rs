@@ -67,6 +67,11 @@ pub enum Inbox {
         #[command(flatten)]
         part: Part,
     },
+    /// One message, with what was said and what was answered, masked
+    Show {
+        /// The message, inb_…
+        id: String,
+    },
     /// Carry a message that was refused, kept or not readable out again
     Replay {
         /// The message, inb_…
@@ -147,6 +152,7 @@ pub(super) fn inbox(command: Inbox) -> Question {
                 vec![("channel", channel), ("call", call), ("key", key), ("verdict", verdict), ("order", order)];
             list("inbox", Shape::Inbox, part, filters)
         }
+        Inbox::Show { id } => get(format!("inbox/{}", escape(&id)), Shape::One),
         Inbox::Replay { id } => act(format!("inbox/{}/replay", escape(&id)), Vec::new(), Shape::One),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod codes;
 pub(crate) mod deadlines;
 pub(crate) mod deliveries;
 pub(crate) mod factor;
+pub(crate) mod inbox;
 pub(crate) mod invitation;
 pub(crate) mod members;
 pub(crate) mod order;

@@ -22,6 +22,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let events = visit.ask(&format!("{path}/events?limit={SHOWN}")).await?;
     let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
+    let messages = visit.items(&format!("/inbox?order={}&limit={SHOWN}", encode(&text(&order["id"])))).await?;
     let body = html! {
         @if visit.query.text(NOTED) == UNDER_WAY {
             div.card.warn role="status" id="under-way" { p { (visit.words.say("under-way")) } }
@@ -36,6 +37,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
             (facts(visit, &order))
         }
         (timeline(visit, &events, &calls))
+        (super::inbox::of_order(visit, &messages))
     };
     Ok(Page::of("order", body).about(format!("{}:{}", text(&order["channel"]), text(&order["channel_order_id"]))))
 }

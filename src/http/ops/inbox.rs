@@ -7,14 +7,16 @@ use http::StatusCode;
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::message::WhenUnknown;
 use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message};
+use ticketbridge_core::quoted::Guests;
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
 
 use crate::engine::Incoming;
-use crate::http::ops::answers::history::Replayed;
+use crate::http::ops::answers::history::{InboxMessage, Replayed};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
 use crate::http::ops::orders::of_filter;
 use crate::http::ops::query::listed;
+use crate::http::ops::said;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 use crate::recorder::turns::Decided;
@@ -35,6 +37,27 @@ pub(crate) async fn list(request: Request) -> Outcome {
     Ok(Said::ok(&listed(&page, |row| view::inbox(&request.running, row))))
 }
 
+/// `GET inbox/{id}`: with what was said and answered, masked for the guests of the order that it is about.
+pub(crate) async fn one(request: Request) -> Outcome {
+    let store = request.shared.engine.store();
+    let row = store.inbox_row(request.in_path("id")).await?;
+    let Some(row) = row.filter(|row| request.reach.has_channel(&ChannelId::from(row.channel.as_str()))) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no such message was received").into());
+    };
+    let order = match &row.order {
+        Some(id) => store.load_order(id).await?,
+        None => None,
+    };
+    let guests = order.as_ref().map(Guests::of).unwrap_or_default();
+    let body = store.inbox_body(&row.id).await?;
+    Ok(Said::ok(&InboxMessage {
+        row: view::inbox(&request.running, &row),
+        body: body.map(|body| said::shown(&body, &guests)),
+        answer_status: row.answer.as_ref().map(|answer| answer.status),
+        answer: row.answer.as_ref().map(|answer| said::shown(&answer.body, &guests)),
+    }))
+}
+
 /// `POST inbox/{id}/replay`. What was taken stays taken: only a message that changed nothing is carried out again.
 pub(crate) async fn replay(request: Request) -> Outcome {
     check_version(&request)?;
@@ -46,7 +69,7 @@ pub(crate) async fn replay(request: Request) -> Outcome {
     match row.verdict {
         InboxVerdict::Refused | InboxVerdict::Malformed | InboxVerdict::Parked | InboxVerdict::Unrouted => {}
         InboxVerdict::Accepted | InboxVerdict::Repeated | InboxVerdict::Stale | InboxVerdict::Ignored => {
-            return Ok(said(&row, row.verdict, row.order.as_ref(), false, "it was taken before; nothing was done"));
+            return Ok(replayed(&row, row.verdict, row.order.as_ref(), false, "it was taken before; nothing was done"));
         }
         InboxVerdict::Received | InboxVerdict::Conflict | InboxVerdict::Hint | InboxVerdict::UnknownCall => {
             let sentence = "this message changes nothing by itself; there is nothing to carry out";
@@ -62,7 +85,7 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         && request.shared.engine.order_about(&channel, &envelope.about).await?.is_none()
     {
         let sentence = "its order is not known yet; the message is kept and carried out by itself when the order comes";
-        return Ok(said(&row, row.verdict, None, false, sentence));
+        return Ok(replayed(&row, row.verdict, None, false, sentence));
     }
     let incoming = Incoming {
         late: None,
@@ -95,14 +118,14 @@ pub(crate) async fn replay(request: Request) -> Outcome {
             _,
         ) => format!("it is refused again; the channel would be answered {}", done.answer),
     };
-    Ok(said(&row, done.verdict, done.order.as_ref(), done.changed, &sentence))
+    Ok(replayed(&row, done.verdict, done.order.as_ref(), done.changed, &sentence))
 }
 
 fn conflict(code: &'static str, sentence: &str) -> Failure {
     Problem::new(StatusCode::CONFLICT, code, sentence).into()
 }
 
-fn said(
+fn replayed(
     row: &InboxRow,
     verdict: InboxVerdict,
     order: Option<&ticketbridge_core::OrderId>,

@@ -205,6 +205,8 @@ pub(crate) static CALLS: &[Call] = &[
         text("order", "About this order, by our id."),
         LIMIT, CURSOR,
     ], Body::None, Answer::Page(Shape::of::<answers::history::InboxRow>()), inbox::list),
+    call!(Get "/inbox/{id}", "A message with what was said and what was answered, masked.", Operators, &[], Body::None,
+        Answer::One(Shape::of::<answers::history::InboxMessage>()), inbox::one),
     call!(Post "/inbox/{id}/replay", "Carry a message that was refused, kept or not readable out again.", Operators, &[], NOTHING,
         Answer::One(Shape::of::<answers::history::Replayed>()), inbox::replay),
     call!(Get "/codes/{pool}", "How full a code pool is.", Readers, &[], Body::None, Answer::One(Shape::of::<answers::partners::Pool>()), codes::show),

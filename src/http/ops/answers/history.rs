@@ -120,6 +120,19 @@ pub(crate) struct InboxRow<'a> {
     pub(crate) content_sha256: Option<&'a str>,
 }
 
+/// A received message with what was said, masked.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "inbox_message")]
+pub(crate) struct InboxMessage<'a> {
+    #[serde(flatten)]
+    pub(crate) row: InboxRow<'a>,
+    /// What was said, masked; null where it is no longer kept.
+    pub(crate) body: Option<Value>,
+    pub(crate) answer_status: Option<u16>,
+    /// What was answered, masked.
+    pub(crate) answer: Option<Value>,
+}
+
 /// What came of carrying a message out again.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "replayed")]
