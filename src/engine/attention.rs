@@ -3,7 +3,7 @@
 //! What needs a person: said in the log when it begins, and with the command that helps.
 
 use ticketbridge_core::Order;
-use ticketbridge_core::order::{AttentionKind, OrderState, TicketingState};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, TicketingState};
 
 /// The command that helps with what an order needs a person for, as it is typed.
 pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
@@ -55,7 +55,14 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::BooksDiffer | AttentionKind::ArrivedLate => {
             format!("orders reconcile --channel {}", order.channel)
         }
-        AttentionKind::OpenBalance | AttentionKind::PaymentLinkOver => format!("orders payment-links send {id}"),
+        // No link is made for a journey that has begun: the balance is collected otherwise, and the channel's books tell of it.
+        AttentionKind::OpenBalance => format!("orders reconcile --channel {}", order.channel),
+        AttentionKind::PaymentLinkOver
+            if order.booking.as_ref().is_none_or(|it| it.state == BookingState::Confirmed) =>
+        {
+            format!("orders payment-links send {id}")
+        }
+        AttentionKind::PaymentLinkOver => format!("orders reconcile --channel {}", order.channel),
         AttentionKind::TooEarly
         | AttentionKind::RedeemedWhileRefunded
         | AttentionKind::LiveTicketBehindRefund

@@ -662,6 +662,9 @@ async fn edge_45_departed_with_an_open_balance_raises_an_alarm() {
     assert_eq!((order.state, order.payment()), (OrderState::Completed, PaymentState::Partial));
     let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
     assert_eq!(shown["attention"]["kind"], "open_balance");
+    // A journey that has begun gets no link, so none is advised: the channel's books say when it is paid.
+    let helps = shown["attention"]["command"].as_str().expect("the command that helps");
+    assert!(helps.starts_with("ticketbridge orders reconcile --channel"), "{helps}");
     let settled = paid(gone, "tp_2", "BALANCE", 2_880_000, None);
     bridge.trip_is(event("e3", "payment.recorded", 3, &settled, json!({})), "accepted").await;
     let order = bridge.tripped("T1").await;
