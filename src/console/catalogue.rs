@@ -283,6 +283,8 @@ mod tests {
         let roles = crate::config::Role::WORDS.map(|(word, _)| format!("w-{word}"));
         let scopes = crate::accounts::scope::KINDS.map(|word| format!("w-{word}"));
         let deadlines = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("w-{}", kind.name()));
+        let passes = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("d-{}", kind.name()));
+        let deadlines = deadlines.into_iter().chain(passes);
         let attention = ATTENTION_KINDS.iter().flat_map(|word| [format!("a-{word}"), format!("s-{word}")]);
         let waits = crate::http::ops::waits::Waits::ALL.map(|it| format!("n-{}", it.word()));
         let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention).chain(waits);

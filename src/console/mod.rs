@@ -9,6 +9,7 @@
 mod acts;
 pub(crate) mod catalogue;
 mod entrance;
+pub(crate) mod foretold;
 mod form;
 mod format;
 mod layout;

@@ -78,7 +78,7 @@ pub(super) fn orders(command: Orders) -> Question {
         Orders::PaymentLinks(PaymentLinks::Revoke(one)) => {
             act(path(&one.order, "/payment-links/revoke"), Vec::new(), Shape::One)
         }
-        Orders::NextSteps(one) => get(path(&one.order, "/next-steps"), Shape::One),
+        Orders::NextSteps(one) => get(path(&one.order, "/next-steps"), Shape::NextSteps),
         Orders::Reconcile { channel: _, last: true } => get("reconciliation".to_owned(), Shape::One),
         Orders::Reconcile { channel, last: false } => {
             let of = channel.map(|channel| format!("?channel={}", escape(&channel))).unwrap_or_default();

@@ -6,7 +6,8 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::console::catalogue::Words;
+use crate::console::catalogue::{Language, Words};
+use crate::console::foretold;
 
 /// How an answer is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) enum Shape {
     Accounts,
     Invitations,
     Audit,
+    NextSteps,
+    Settings,
     One,
 }
 
@@ -258,13 +261,20 @@ impl Shape {
                 ("ORDER", "/order_id"),
                 ("REASON", "/detail/reason"),
             ],
-            Shape::One => &[],
+            Shape::NextSteps | Shape::Settings | Shape::One => &[],
         }
     }
 }
 
 /// An answer as text.
 pub(super) fn text(shape: Shape, answer: &Value, look: Look) -> String {
+    if shape == Shape::NextSteps {
+        // What came from outside must not move the cursor of a terminal.
+        return foretold::in_lines(&look.words, answer).chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    }
+    if shape == Shape::Settings {
+        return settings(answer, look);
+    }
     let Some(items) = answer.get("items").and_then(Value::as_array) else {
         let mut lines = Vec::new();
         pairs("", answer, &mut lines);

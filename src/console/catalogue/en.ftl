@@ -157,6 +157,7 @@ not-now = Not now, and why
 will-void = The tickets are voided.
 will-take-back = What the ticketing system was asked for is cancelled there.
 will-tell = The channel is told.
+will-ask-tickets = The ticketing system is asked for the tickets; the channel is told once they are there.
 will-return = { $amount } goes back to the guest, { $fee } is kept.
 will-state = The order becomes: { $state }.
 will-void-none = No tickets are voided.

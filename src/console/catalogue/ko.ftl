@@ -157,6 +157,7 @@ not-now = 지금은 불가한 조치와 이유
 will-void = 이용권이 무효화됩니다.
 will-take-back = 발권 시스템에 요청한 발권은 취소됩니다.
 will-tell = 채널에 통보됩니다.
+will-ask-tickets = 발권 시스템에 이용권을 요청하며, 발권되면 채널에 알립니다.
 will-return = { $amount } 환불, { $fee } 공제.
 will-state = 주문 상태: { $state }.
 will-void-none = 무효화되는 이용권은 없습니다.

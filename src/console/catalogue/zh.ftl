@@ -157,6 +157,7 @@ not-now = 目前不可执行及原因
 will-void = 凭证将作废。
 will-take-back = 已向景区系统提出的出票请求将被取消。
 will-tell = 将通知渠道。
+will-ask-tickets = 向出票系统申请凭证；出票后再告知渠道。
 will-return = 退还 { $amount }，扣留 { $fee }。
 will-state = 订单变为：{ $state }。
 will-void-none = 不会作废任何凭证。

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::acts::NOTED;
+use crate::console::foretold::{self, is_of_money};
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
 use crate::console::layout::{act, amount, attention_sentence, entries, fee, in_units, reason, refused_act, time_left};
@@ -164,17 +165,11 @@ fn next_steps(visit: &Visit, order: &Value, next: &Value) -> Markup {
 }
 
 fn delivery(visit: &Visit, job: &Value) -> Markup {
-    let words = &visit.words;
-    let attempt = job["attempts"].as_i64().unwrap_or_default() + 1;
-    let with = [
-        ("to", text(&job["destination"])),
-        ("call", words.call(&text(&job["call"]))),
-        ("attempt", attempt.to_string()),
-    ];
+    let said = foretold::delivery(&visit.words, job);
     html! {
         li {
-            @if job["state"] == "dead" { strong { (words.say_with("next-dead", &with)) } }
-            @else { (words.say_with("next-delivery", &with)) " — " (time(&job["next_attempt_at"])) }
+            @if job["state"] == "dead" { strong { (said) } }
+            @else { (said) " — " (time(&job["next_attempt_at"])) }
             @if !job["last_error"].is_null() { br; small { (text(&job["last_error"])) } }
         }
     }
@@ -182,24 +177,14 @@ fn delivery(visit: &Visit, job: &Value) -> Markup {
 
 /// A deadline, and what comes of it when it passes.
 fn deadline(visit: &Visit, order: &Value, row: &Value) -> Markup {
-    let (words, then) = (&visit.words, &row["then"]);
+    let words = &visit.words;
     html! {
         li {
             (words.word(&text(&row["kind"]))) ": " (time(&row["due_at"])) " ("
             @if row["passed"] != true { (words.say("left")) " " }
             (time_left(words, row))
             ")"
-            @if row["passed"] != true {
-                br;
-                small {
-                    @if then.is_null() { (words.say("next-then-nothing")) }
-                    @else {
-                        (words.say("next-then")) " "
-                        @if !then["attention"].is_null() { (words.attention(&text(&then["attention"]))) " " }
-                        (will(visit, order, then))
-                    }
-                }
-            }
+            @if let Some(then) = foretold::then(words, &order["state"], row) { br; small { (then) } }
         }
     }
 }
@@ -231,57 +216,8 @@ pub(crate) fn offer(visit: &Visit, order: &Value, it: &Value) -> Markup {
     html! {
         div.card {
             h3 { (visit.words.act(&text(&it["act"]))) }
-            p.quiet { (will(visit, order, it)) }
+            p.quiet { (foretold::will(&visit.words, &order["state"], it)) }
             (form(visit, order, it))
-        }
-    }
-}
-
-/// What comes of an act, or of a deadline that passes.
-fn will(visit: &Visit, order: &Value, it: &Value) -> String {
-    let words = &visit.words;
-    let mut said = Vec::new();
-    // Who gives tickets himself wants none of those that were asked for.
-    match (it["voids_tickets"] == true, it["act"] == "tickets") {
-        (true, true) => said.push(words.say("will-take-back")),
-        (true, false) => said.push(words.say("will-void")),
-        (false, _) if is_of_money(it) => said.push(words.say("will-void-none")),
-        (false, _) => {}
-    }
-    if it["tells_channel"] == true {
-        said.push(words.say("will-tell"));
-    }
-    if it["by_hand"] == true {
-        said.push(words.say("will-by-hand"));
-    }
-    said.extend(money_moves(visit, it));
-    if it["state"] != order["state"] && !it["state"].is_null() {
-        said.push(words.say_with("will-state", &[("state", words.word(&text(&it["state"])))]));
-    }
-    if !it["act"].is_null() && !it["attention"].is_null() {
-        said.push(words.say_with("will-need", &[("what", words.attention(&text(&it["attention"])))]));
-    }
-    said.join(" ")
-}
-
-/// Whether an act is one of which people expect that money or tickets hang on it.
-fn is_of_money(it: &Value) -> bool {
-    matches!(it["act"].as_str(), Some("approve" | "reject" | "cancel" | "decline"))
-}
-
-/// What becomes of the guest's money.
-fn money_moves(visit: &Visit, it: &Value) -> Option<String> {
-    let in_money = |name: &str| money(&it[name], &it["currency"]);
-    let with = [("amount", in_money("returns")), ("fee", in_money("fee")), ("held", in_money("held"))];
-    let words = &visit.words;
-    match it["money"].as_str() {
-        Some("known") => Some(words.say_with("will-return", &with)),
-        Some("expected") => Some(words.say_with("will-return-expected", &with)),
-        Some("named") => Some(words.say_with("will-return-named", &with)),
-        Some("channel") => Some(words.say_with("will-return-channel", &with)),
-        Some(_) | None => {
-            let has_money = it["held"].as_i64().is_some_and(|held| held > 0);
-            (has_money && is_of_money(it)).then(|| words.say("will-return-nothing"))
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) async fn show(request: Request) -> Outcome {
     let tries = tries(&order, now);
     let ahead = |row| DeadlineAhead { deadline: deadlines::shown(row, now, zone), then: passing(&order, row, moment) };
     Ok(Said::ok(&NextSteps {
+        order_id: &order.id,
+        state: order.state,
         deliveries: deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect(),
         deadlines: due.iter().map(ahead).collect(),
         waits: waits::of(&order).into_iter().map(|it| Waiting(it.word())).collect(),
@@ -88,6 +90,10 @@ fn newly_raised(before: &Order, after: &Order) -> Option<AttentionKind> {
 
 fn voids(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. }))
+}
+
+fn asks_for_tickets(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::CallBackend { op: TicketOp::Issue, .. }))
 }
 
 fn tells(effects: &[Effect]) -> bool {
@@ -233,6 +239,7 @@ impl Trial<'_> {
             code: refusal.as_ref().map(|(code, _)| *code),
             voids_tickets: ahead.as_ref().is_some_and(|ahead| takes_tickets(order, ahead)),
             tells_channel: ahead.as_ref().is_some_and(|ahead| ahead.tells_channel),
+            asks_for_tickets: ahead.as_ref().is_some_and(|ahead| asks_for_tickets(&ahead.effects)),
             by_hand: ahead.as_ref().is_some_and(|ahead| ahead.by_hand),
             sentence: refusal.map(|(_, sentence)| sentence),
             money: moves.how,

@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use ticketbridge_core::OrderId;
 use ticketbridge_core::order::{AttentionKind, OrderState};
 use ticketbridge_core::product::Currency;
 
@@ -15,6 +16,11 @@ use crate::http::ops::words;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "next_steps")]
 pub(crate) struct NextSteps<'a> {
+    #[schemars(with = "String")]
+    pub(crate) order_id: &'a OrderId,
+    /// Where the sale stands now.
+    #[schemars(with = "String", extend("enum" = words::ORDER_STATES))]
+    pub(crate) state: OrderState,
     pub(crate) deliveries: Vec<Delivery<'a>>,
     pub(crate) deadlines: Vec<DeadlineAhead<'a>>,
     /// What is waited for.
@@ -65,6 +71,8 @@ pub(crate) struct Action<'a> {
     pub(crate) sentence: Option<String>,
     pub(crate) voids_tickets: bool,
     pub(crate) tells_channel: bool,
+    /// The back-end is asked for tickets; the channel is told once they are there.
+    pub(crate) asks_for_tickets: bool,
     /// The channel has no call for it: whoever acts does it there himself.
     pub(crate) by_hand: bool,
     /// How far it is known what becomes of the money: `known`; `expected` by the channel's terms, whose own quote counts; `named` by whoever
