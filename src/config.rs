@@ -21,6 +21,7 @@ mod report;
 mod secret;
 mod service;
 mod settings;
+mod shown;
 mod source;
 mod start_times;
 
@@ -47,6 +48,8 @@ pub use service::{
 };
 
 pub use settings::Settings;
+pub(crate) use shown::between as settings_between;
+pub use shown::{ChangedSetting, ShownSetting};
 
 use crate::transport::AddressPolicy;
 
@@ -57,6 +60,10 @@ pub struct Config {
     pub version: u64,
     /// The directory that it was read from.
     pub source: PathBuf,
+    /// Every setting as it may be shown, by file and key.
+    pub shown: Vec<ShownSetting>,
+    /// What is other than in the version before.
+    pub changed: Vec<ChangedSetting>,
     /// `[server]`.
     pub server: Server,
     /// `[database]`.

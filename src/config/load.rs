@@ -16,7 +16,7 @@ use super::report::Report;
 use super::secret::{Environment, Purpose, Secrets};
 use super::service::{self, CreditAccount, Service, Surroundings};
 use super::source::{self, Part, Source};
-use super::{Config, organisation, product};
+use super::{Config, organisation, product, shown};
 
 impl Config {
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
@@ -79,7 +79,10 @@ pub(super) fn read(
     }
     check_across(&parts, today, &findings);
     secrets.report_unset(purpose, &findings);
-    let config = assemble(directory, parts);
+    let mut config = assemble(directory, parts);
+    if let Some(config) = &mut config {
+        config.shown = sources.iter().flat_map(shown::of).collect();
+    }
     let unwritten = findings.unwritten();
     let report = Report::new(directory, findings.sorted(), config.as_ref()).leaving_out(unwritten);
     (config, report)
@@ -180,6 +183,8 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         owners.flat_map(|(codes, owner, _)| codes.into_iter().map(move |code| (code, owner.clone()))).collect();
     Some(Config {
         version: 0,
+        shown: Vec::new(),
+        changed: Vec::new(),
         source: directory.to_owned(),
         server: service.server,
         database: service.database,

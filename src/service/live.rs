@@ -164,7 +164,9 @@ impl Live {
     /// # Errors
     /// When a partner cannot be built from it; then nothing changes.
     pub fn replace(&self, mut config: Config, held: AllHeld, now: UnixMillis) -> Result<u64, RegistryError> {
-        config.version = self.now().config.version + 1;
+        let before = self.now();
+        config.version = before.config.version + 1;
+        config.changed = crate::config::settings_between(&before.config.shown, &config.shown);
         let version = config.version;
         self.running.store(Running::new(Arc::new(config), held, now)?);
         self.refused.store(Arc::new(None));

@@ -142,6 +142,14 @@ async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
     assert!(location(&browser.open(&path).await.expect(303)).starts_with("/console/sign-in?back="));
 }
 
+/// A page without what it shows as code.
+fn without_code(page: &str) -> String {
+    let parts = page.split("<code>").enumerate();
+    parts
+        .map(|(at, part)| if at == 0 { part } else { part.split_once("</code>").map_or("", |(_, rest)| rest) })
+        .collect()
+}
+
 #[tokio::test]
 async fn every_page_is_there_in_three_languages_under_a_strict_policy_and_light() {
     let bridge = bridge().await;
@@ -173,7 +181,8 @@ async fn every_page_is_there_in_three_languages_under_a_strict_policy_and_light(
             let text = text.replace("<script src=\"/console/assets/live.js\" defer></script>", "");
             let text = text.replace("<script type=\"module\" src=\"/console/assets/passkeys.js\"></script>", "");
             for forbidden in ["<script", " style=", " onclick", "http://", "https://"] {
-                let body = text.replace("otpauth://", "");
+                // An address that is shown as text, a setting's for example, leads nowhere.
+                let body = without_code(&text.replace("otpauth://", ""));
                 assert!(!body.contains(forbidden), "{page} in {language} has {forbidden}: {body}");
             }
             assert_eq!(text.matches("<h1>").count(), 1, "{page}");

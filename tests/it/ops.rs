@@ -240,6 +240,7 @@ const PROMISED: [&str; 86] = [
     "GET channels",
     "GET codes/{pool}",
     "GET config",
+    "GET config/settings",
     "GET credit/{id}",
     "GET deadlines",
     "GET deliveries",

@@ -128,6 +128,8 @@ pub struct Statement {
 pub enum Config {
     /// The running configuration, and the last change that was refused. Its version counts the changes since the start
     Show,
+    /// Every setting in force, secrets hidden, and what the last change has changed
+    Settings,
     /// Read the configuration anew: all of it, or nothing
     Reload,
 }
@@ -191,6 +193,7 @@ pub(super) fn organisation(command: Organisation) -> Question {
 pub(super) fn config(command: Config) -> Question {
     match command {
         Config::Show => get("config".to_owned(), Shape::One),
+        Config::Settings => get("config/settings".to_owned(), Shape::Settings),
         Config::Reload => act("config/reload".to_owned(), Vec::new(), Shape::One),
     }
 }

@@ -298,6 +298,25 @@ pub(super) fn text(shape: Shape, answer: &Value, look: Look) -> String {
     text
 }
 
+/// A line for each setting, and below them what was changed.
+fn settings(answer: &Value, look: Look) -> String {
+    let list = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    let at = |it: &Value, name: &str| cell(it.get(name));
+    let mut lines: Vec<String> = list("settings")
+        .iter()
+        .map(|it| format!("{}  {} = {}", at(it, "file"), at(it, "key"), at(it, "value")))
+        .collect();
+    lines.extend([String::new(), look.words.say_with("settings-changed", &[("version", cell(answer.get("version")))])]);
+    let changed = list("changed");
+    if changed.is_empty() {
+        lines.push(format!("  {}", look.words.say("none")));
+    }
+    let shown =
+        |it: &Value| format!("  {}  {}: {} → {}", at(it, "file"), at(it, "key"), at(it, "before"), at(it, "after"));
+    lines.extend(changed.iter().map(shown));
+    lines.join("\n") + "\n"
+}
+
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::config::{Finding, Severity};
 use crate::http::ops::answers::Time;
-use crate::http::ops::answers::config::{Config, RefusedChange};
+use crate::http::ops::answers::config::{Config, ConfigSettings, RefusedChange};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::view::{common_zone, value};
 use crate::http::problem::Problem;
@@ -27,6 +27,18 @@ pub(crate) async fn show(request: Request) -> Outcome {
         refused: refused
             .as_ref()
             .map(|change| RefusedChange { at: Time::of(change.at, zone), problems: problems(&change.findings) }),
+    }))
+}
+
+/// `GET config/settings`.
+pub(crate) async fn settings(request: Request) -> Outcome {
+    everything_only(&request)?;
+    let running = request.shared.engine.running();
+    Ok(Said::ok(&ConfigSettings {
+        version: running.config.version,
+        applied_at: Time::of(running.applied_at, common_zone(&running)),
+        settings: &running.config.shown,
+        changed: &running.config.changed,
     }))
 }
 

@@ -220,6 +220,8 @@ pub(crate) static CALLS: &[Call] = &[
         Operators, &[], NOTHING, Answer::One(Shape::of::<answers::partners::CodesChanged>()), codes::release),
     call!(Get "/config", "The running configuration, and the last change that was refused.", Everyone, &[], Body::None,
         Answer::One(Shape::of::<answers::config::Config>()), config::show),
+    call!(Get "/config/settings", "Every setting in force, secrets hidden, and what the last change has changed.", Everyone, &[], Body::None,
+        Answer::One(Shape::of::<answers::config::ConfigSettings>()), config::settings),
     call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,
         Answer::One(Shape::of::<answers::config::Config>()), config::reload),
     call!(Get "/credit/{id}", "A credit account: what it may still take.", Settlement, &[], Body::None,

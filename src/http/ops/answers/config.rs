@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Time;
-use crate::config::Finding as Found;
+use crate::config::{ChangedSetting, Finding as Found, ShownSetting};
 
 /// The configuration in force.
 #[derive(Serialize, JsonSchema)]
@@ -19,6 +19,41 @@ pub(crate) struct Config<'a> {
     #[schemars(with = "Vec<String>")]
     pub(crate) needs_restart: Vec<&'static str>,
     pub(crate) refused: Option<RefusedChange<'a>>,
+}
+
+/// The settings in force, and what the last change has changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "config_settings")]
+pub(crate) struct ConfigSettings<'a> {
+    pub(crate) version: u64,
+    pub(crate) applied_at: Time,
+    /// Every setting of the files, secrets hidden; what is not there has its default.
+    #[schemars(with = "Vec<Setting>")]
+    pub(crate) settings: &'a [ShownSetting],
+    /// What is other than in the version before; nothing in the first one.
+    #[schemars(with = "Vec<Changed>")]
+    pub(crate) changed: &'a [ChangedSetting],
+}
+
+/// A setting of a file.
+#[derive(JsonSchema)]
+#[schemars(rename = "setting")]
+#[expect(dead_code, reason = "only ever described; the configuration writes its own")]
+struct Setting {
+    file: String,
+    key: String,
+    value: String,
+}
+
+/// A setting that was changed.
+#[derive(JsonSchema)]
+#[schemars(rename = "changed_setting")]
+#[expect(dead_code, reason = "only ever described; the configuration writes its own")]
+struct Changed {
+    file: String,
+    key: String,
+    before: Option<String>,
+    after: Option<String>,
 }
 
 /// A change of the configuration that was not taken.
