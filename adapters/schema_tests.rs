@@ -290,3 +290,30 @@ fn recorded_calls_of_ours_are_what_their_schemas_say() {
         .collect();
     assert!(missing.is_empty(), "nothing recorded shows {missing:?}");
 }
+
+/// Whoever mends what he is told is not told the next thing then.
+#[test]
+fn everything_that_does_not_add_up_is_told_at_once() {
+    let text = std::fs::read_to_string(root().join("examples/events/kakao-requested.json")).expect("the example");
+    let whole: Value = serde_json::from_str(&text).expect("JSON");
+    let mut body = whole.clone();
+    let reservation = &mut body["reservation"];
+    reservation["lines"][0]["canceled_quantity"] = json!(5);
+    reservation["lines"][0]["amount_krw"] = json!(5);
+    reservation["amounts"]["net_krw"] = json!(7);
+    reservation["amounts"]["paid_krw"] = json!(9);
+    reservation["booked_at"] = json!("yesterday");
+    let told = read("kakao/event", &body).expect_err("nothing adds up").every();
+    for (pointer, detail) in [
+        ("/reservation/lines/0/amount_krw", "quantity times unit_price_krw"),
+        ("/reservation/lines/0/used_quantity", "more than quantity"),
+        ("/reservation/amounts/gross_krw", "the sum of the lines'"),
+        ("/reservation/amounts/net_krw", "gross_krw less discount_krw"),
+        ("/reservation/amounts/paid_krw", "the sum of the payments"),
+        ("/reservation/booked_at", "RFC 3339 time with an offset"),
+    ] {
+        let it = told.iter().find(|one| one.pointer == pointer).unwrap_or_else(|| panic!("{pointer}: {told:?}"));
+        assert!(it.detail.contains(detail), "{pointer}: {}", it.detail);
+    }
+    read("kakao/event", &whole).expect("what adds up is taken");
+}

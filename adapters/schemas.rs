@@ -12,7 +12,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 use ticketbridge_core::port::{DecodeError, FieldError, Verified};
 
-use crate::fat_events::schema as shared;
+use crate::fat_events::schema::{self as shared, INSTANT_PATTERN};
 use crate::kakao::schema as kakao;
 use crate::ticketing_http::wire;
 use crate::tripstore::schema as tripstore;
@@ -121,8 +121,23 @@ pub fn problems(name: &str, body: &Value) -> Vec<FieldError> {
 
 /// An error of reading, with everything else that the body's schema finds wrong.
 pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
+    with_all_and(schema, request, error, |_| Vec::new())
+}
+
+/// The same, with what `more` finds between fields, which no schema can say.
+pub(crate) fn with_all_and(
+    schema: &str,
+    request: &Verified<'_>,
+    error: DecodeError,
+    more: impl FnOnce(&Value) -> Vec<FieldError>,
+) -> DecodeError {
     match serde_json::from_slice(request.raw().body) {
-        Ok(body) => error.beside(problems(schema, &body)),
+        Ok(body) => {
+            let mut found = problems(schema, &body);
+            found.extend(more(&body));
+            found.truncate(TOLD_MAX);
+            error.beside(found)
+        }
         Err(_) => error,
     }
 }
@@ -170,6 +185,9 @@ fn detail(kind: &ValidationErrorKind) -> String {
         ValidationErrorKind::MinLength { limit } => format!("must have {limit} or more characters"),
         ValidationErrorKind::MaxLength { limit } => format!("must have {limit} or fewer characters"),
         ValidationErrorKind::Format { format } => format!("must be a {format}"),
+        ValidationErrorKind::Pattern { pattern } if pattern == INSTANT_PATTERN => {
+            "must be an RFC 3339 time with an offset".to_owned()
+        }
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
         ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::FalseSchema => {
             "has fields that nobody knows".to_owned()

@@ -13,6 +13,10 @@ use super::REVISION_MAX;
 use super::cancels::STATUSES;
 use super::read::{ID_CHARS_MAX, TEXT_CHARS_MAX};
 
+/// A time with an offset, as RFC 3339 writes it.
+pub(crate) const INSTANT_PATTERN: &str =
+    "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:[0-5]\\d(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$";
+
 /// Makes a kind of field: its name, what it is, and the schema.
 macro_rules! kind {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
@@ -71,7 +75,7 @@ kind!(
     /// A moment.
     Instant,
     json_schema!({
-        "type": "string", "format": "date-time", "pattern": "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:[0-5]\\d(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$",
+        "type": "string", "format": "date-time", "pattern": INSTANT_PATTERN,
         "description": "An RFC 3339 time with an offset, a T before the hour, and no leap second.",
     })
 );

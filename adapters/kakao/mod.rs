@@ -32,6 +32,7 @@ mod legacy;
 mod map;
 mod reply;
 pub(crate) mod schema;
+mod sums;
 mod wire;
 
 use endpoints::{AVAILABILITY, CHANNEL, ENDPOINTS};
@@ -173,7 +174,7 @@ impl Channel for Kakao {
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         let schema = if request.endpoint() == AVAILABILITY { "kakao/availability" } else { "kakao/event" };
-        map::decode(&self.settings, request).map_err(|error| schemas::with_all(schema, request, error))
+        map::decode(&self.settings, request).map_err(|error| schemas::with_all_and(schema, request, error, sums::wrong))
     }
     fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
         fat_events::occurred_at(&self.settings, request)
