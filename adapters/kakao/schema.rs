@@ -426,3 +426,13 @@ pub(crate) struct Quote {
     fee_krw: Option<Won>,
     refund_krw: Option<Won>,
 }
+
+/// Your answer to our question which reservations have changed (`GET /v1/reservations?changed_from=…&changed_to=…`).
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its shape is of interest")]
+pub(crate) struct Reservations {
+    /// Each whole, as it stands now; its `revision` may stand in it.
+    reservations: Vec<Reservation>,
+    /// Where the list goes on: we ask again with it as `cursor`. Null, empty or not there at the end.
+    next_cursor: Option<FreeText>,
+}

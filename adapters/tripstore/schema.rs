@@ -302,3 +302,13 @@ pub(crate) struct HandOverAnswer {
     /// The marketplace's number, where it is repeated.
     external_no: Option<String>,
 }
+
+/// Your answer to our question which bookings have changed (`GET /v1/bookings?updated_from=…&updated_to=…`).
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its shape is of interest")]
+pub(crate) struct Bookings {
+    /// Each whole, as it stands now; its `revision` may stand in it.
+    bookings: Vec<Booking>,
+    /// Where the list goes on: we ask again with it as `cursor`. Null, empty or not there at the end.
+    next_cursor: Option<FreeText>,
+}
