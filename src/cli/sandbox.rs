@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use ticketbridge_core::{BackendId, ChannelId};
+use ticketbridge_core::{BackendId, ChannelId, Millis};
 
 use crate::cli::{fail, say};
 use crate::config::{BackendConfig, ChannelConfig, Config, Environment};
@@ -87,6 +87,20 @@ fn list() {
         for (name, about) in stories {
             say(format_args!("  {name:<26} {about}"));
         }
+    }
+}
+
+/// Time that Douyin gives for tickets.
+const TICKETS_WITHIN: Millis = Millis::minutes(10);
+/// Calls that have to find room before a deadline: a try, the question what became of it, and another one.
+const TRIES_BEFORE: i64 = 3;
+
+/// A length of time as the configuration writes it.
+fn in_words(length: Millis) -> String {
+    match length.0 {
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        ms => format!("{ms}ms"),
     }
 }
 
@@ -183,14 +197,63 @@ impl<'a> Setting<'a> {
     async fn play_on<C: Channel>(&self, stage: &Stage<C>, chosen: Vec<&Story<C>>) -> Result<usize, String> {
         let colour = std::io::stdout().is_terminal();
         let mut failed = 0;
+        let wants = self.wants()?;
         for story in chosen {
             say(format_args!("\n── {}: {}\n", story.name, story.about));
             let played = play_aloud(story, stage, colour, &mut std::io::stdout()).await;
             let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
             say(format_args!("\n{}", verdict.to_string().trim_end()));
-            failed += usize::from(!verdict.passed);
+            if !verdict.passed {
+                failed += 1;
+                // What a story about a deadline says of its end does not tell that the deadline never came.
+                wants.iter().for_each(|want| say(format_args!("  perhaps because {want}")));
+            }
         }
         Ok(failed)
+    }
+
+    /// What the configuration has otherwise than the stories about deadlines want it: stated times pass faster than the bridge's own.
+    fn wants(&self) -> Result<Vec<String>, String> {
+        let played = Millis::from_std(self.time.scaled(TICKETS_WITHIN.to_std()));
+        let mut wants = Vec::new();
+        for code in self.played()? {
+            let Some(booking) = self.config.booking(&code.as_str().into()) else { continue };
+            if booking.ticketing_deadline > played {
+                wants.push(format!(
+                    "`{code}` has `ticketing_deadline = \"{}\"`, and ten minutes pass in {} here: stories about the deadline want that",
+                    in_words(booking.ticketing_deadline),
+                    in_words(played)
+                ));
+            }
+        }
+        let settings = self.backend()?.settings.expose();
+        let slow = settings.pointer("/timeouts").and_then(Value::as_object).into_iter().flatten();
+        let slow = slow.filter_map(|(name, value)| Some((name, Millis::parse(value.as_str()?)?)));
+        let slow: Vec<String> = slow
+            .filter(|(_, length)| length.0 * TRIES_BEFORE > played.0)
+            .map(|(name, length)| format!("{name} = \"{}\"", in_words(length)))
+            .collect();
+        if !slow.is_empty() {
+            wants.push(format!(
+                "`timeouts` of the back-end `{}` leave no second try before that deadline ({}): a fifth of it each is enough",
+                self.arguments.backend,
+                slow.join(", ")
+            ));
+        }
+        Ok(wants)
+    }
+
+    /// The booking products that are played.
+    fn played(&self) -> Result<Vec<String>, String> {
+        let booking = |pair: &str| pair.split_once('|').map_or(pair, |(_, booking)| booking).to_owned();
+        Ok(match self.channel()?.adapter {
+            "douyin" if self.backend()?.adapter == "octo" => {
+                vec![booking(&self.product("LK-V1|LK-B1")), booking(&self.arguments.gives_up)]
+            }
+            "douyin" => vec![booking(&self.product("LP-V2|LP-B2"))],
+            // Those of the others have no deadline of the channel's for tickets.
+            _ => Vec::new(),
+        })
     }
 
     /// The simulated ticketing system; where an OCTO supplier is played instead, it stands by and is never called.
