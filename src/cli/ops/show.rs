@@ -281,7 +281,8 @@ pub(super) fn text(shape: Shape, answer: &Value, look: Look) -> String {
         // An order's rules fill a screen of their own: `--json` shows them.
         lines.retain(|(name, _)| !name.starts_with("rules."));
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        return lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
+        let said = |name: &str, value: &str| in_words(&look.words, shape, column_of(name), value);
+        return lines.iter().map(|(name, value)| format!("{name:width$}  {}\n", said(name, value))).collect();
     };
     if items.is_empty() {
         return format!("{}\n", look.words.say("cli-none"));
@@ -291,7 +292,7 @@ pub(super) fn text(shape: Shape, answer: &Value, look: Look) -> String {
     if shape == Shape::Events {
         items.reverse();
     }
-    let mut text = table(shape.columns(), &items, look);
+    let mut text = table(shape, &items, look);
     if let Some(cursor) = answer["next_cursor"].as_str() {
         text.push_str(&format!("{}: --cursor {cursor}\n", look.words.say("cli-more")));
     }
@@ -336,21 +337,60 @@ fn title_key(title: &str) -> String {
     format!("col-{}", title.to_ascii_lowercase().replace(' ', "-"))
 }
 
-fn table(columns: &[Column], items: &[Value], look: Look) -> String {
-    let titles = columns.iter().map(|(name, _)| title(&look.words, name)).collect();
-    let rows: Vec<Vec<String>> =
-        items.iter().map(|item| columns.iter().map(|(_, at)| cell(item.pointer(at))).collect()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+/// A word of the interface in the language of whoever reads it. In English the words are those that commands, filters and `--json` take.
+fn in_words(words: &Words, shape: Shape, column: &str, word: &str) -> String {
+    if words.language() == Language::En {
+        return word.to_owned();
+    }
+    match (column, shape) {
+        ("STATE" | "BOOKING" | "TICKETING" | "PAYMENT" | "BREAKER" | "SOURCE" | "ROLE" | "SCOPE" | "BY", _) => {
+            words.word(word)
+        }
+        ("ATTENTION", _) => words.attention(word),
+        ("VERDICT", _) => words.verdict(word),
+        ("CALL", _) => words.call(word),
+        ("REASON", _) => words.reason(word),
+        ("KIND", Shape::Events) => words.event(word),
+        ("KIND", _) => words.word(word),
+        ("ACT", Shape::Audit) => words.audited(word),
+        ("ACT", _) => words.act(word),
+        _ => word.to_owned(),
+    }
+}
+
+/// The column under which a leaf of one thing would stand.
+fn column_of(name: &str) -> &'static str {
+    match name.rsplit_once('.').unwrap_or(("", name)) {
+        (_, "state" | "role" | "source" | "breaker") => "STATE",
+        (above, "kind") if above.starts_with("attention") => "ATTENTION",
+        (_, "verdict") => "VERDICT",
+        (_, "reason") => "REASON",
+        _ => "",
+    }
+}
+
+fn table(shape: Shape, items: &[Value], look: Look) -> String {
+    let columns = shape.columns();
+    let titles = columns.iter().map(|(name, _)| (String::new(), title(&look.words, name))).collect();
+    // A cell as the interface says it, by which it is coloured, and as it is shown.
+    let cell_of = |item: &Value, (name, at): &Column| {
+        let whole = cell(item.pointer(at));
+        let shown = in_words(&look.words, shape, name, &whole);
+        (whole, shown)
+    };
+    let rows = items.iter().map(|item| columns.iter().map(|column| cell_of(item, column)).collect());
+    let rows: Vec<Vec<(String, String)>> = std::iter::once(titles).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].1.width()).max().unwrap_or(0);
     let widths = fitted((0..columns.len()).map(width).collect(), look.room);
-    let line = |(number, row): (usize, &Vec<String>)| {
-        let cells = row.iter().zip(&widths).zip(columns).enumerate().map(|(index, ((whole, width), (name, _)))| {
-            let shown = cut(whole, *width);
-            // Nothing follows the last one.
-            let gap = if index + 1 == columns.len() { 0 } else { width.saturating_sub(shown.width()) };
-            let style = if number == 0 { look.paint.title() } else { look.paint.cell(name, whole) };
-            format!("{style}{shown}{style:#}{}", " ".repeat(gap))
-        });
+    let line = |(number, row): (usize, &Vec<(String, String)>)| {
+        let cells =
+            row.iter().zip(&widths).zip(columns).enumerate().map(|(index, (((whole, shown), width), (name, _)))| {
+                let shown = cut(shown, *width);
+                // Nothing follows the last one.
+                let gap = if index + 1 == columns.len() { 0 } else { width.saturating_sub(shown.width()) };
+                let style = if number == 0 { look.paint.title() } else { look.paint.cell(name, whole) };
+                format!("{style}{shown}{style:#}{}", " ".repeat(gap))
+            });
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().enumerate().map(line).collect()
@@ -399,7 +439,6 @@ fn pairs(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::catalogue::Language;
     use serde_json::json;
 
     fn look(room: Room) -> Look {
@@ -443,6 +482,24 @@ mod tests {
         assert!(narrow.lines().all(|line| line.width() <= 60), "{narrow}");
         let korean = text(Shape::Deliveries, &page, Look { words: Words::of(Language::Ko), ..look(Room::Any) });
         assert!(korean.starts_with("ID") && korean.contains("상태"), "{korean}");
+    }
+
+    #[test]
+    fn words_of_the_interface_are_in_the_language_and_commands_words_in_english() {
+        let page = json!({ "items": [{ "id": "ord_1", "state": "booked", "booking": { "state": "requested" },
+            "payment": "paid", "attention": { "kind": "waits_for_confirmation" } }] });
+        let english = text(Shape::Orders, &page, look(Room::Any));
+        assert!(english.contains("booked") && english.contains("waits_for_confirmation"), "{english}");
+        for language in [Language::Zh, Language::Ko] {
+            let words = Words::of(language);
+            let said = text(Shape::Orders, &page, Look { words, ..look(Room::Any) });
+            for (word, expected) in [("requested", words.word("requested")), ("booked", words.word("booked"))] {
+                assert!(said.contains(&expected) && !said.contains(word), "{language:?}: {said}");
+            }
+            assert!(said.contains(&words.attention("waits_for_confirmation")), "{said}");
+            let one = text(Shape::One, &json!({ "payment": { "state": "paid" } }), Look { words, ..look(Room::Any) });
+            assert_eq!(one, format!("payment.state  {}\n", words.word("paid")));
+        }
     }
 
     #[test]
