@@ -39,22 +39,20 @@ mod unsold;
 mod untaped;
 
 pub use arrival::{Incoming, Received};
+pub(crate) use awaited::SoFar;
 pub(crate) use change::Change;
 pub use change::{Applied, InReserve};
 pub use error::EngineError;
 
 use std::sync::Arc;
 
-use ticketbridge_core::{Moment, OrderId};
+use ticketbridge_core::{Moment, Order};
 use ticketbridge_store::Store;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 use crate::clock::{Clock, Ids};
 use crate::recorder::turns::Turns;
 use crate::service::live::{Live, Running};
-
-/// Orders whose change may wait to be noticed by a slow listener; one that misses some looks again.
-const CHANGES_KEPT: usize = 4_096;
 
 /// The engine. Cheap to clone.
 #[derive(Clone)]
@@ -64,8 +62,7 @@ pub struct Engine {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) live: Arc<Live>,
     work: Arc<Notify>,
-    changes: broadcast::Sender<OrderId>,
-    awaited: Arc<awaited::Awaited>,
+    awaited: Arc<awaited::Awaited<Order>>,
     let_go: Arc<let_go::LetGo>,
     turns: Arc<Turns>,
 }
@@ -73,14 +70,12 @@ pub struct Engine {
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, live: Arc<Live>) -> Self {
-        let (changes, _) = broadcast::channel(CHANGES_KEPT);
         Self {
             store,
             clock,
             ids,
             live,
             work: Arc::new(Notify::new()),
-            changes,
             awaited: Arc::default(),
             let_go: Arc::default(),
             turns: Arc::default(),
@@ -111,10 +106,6 @@ impl Engine {
     pub fn work(&self) -> &Arc<Notify> {
         &self.work
     }
-    /// The ids of orders that change, from now on.
-    pub fn changes(&self) -> broadcast::Receiver<OrderId> {
-        self.changes.subscribe()
-    }
     /// The present, with fresh identifiers.
     pub fn moment(&self) -> Moment {
         Moment { now: self.clock.now(), seed: self.ids.seed() }
@@ -130,17 +121,13 @@ impl Engine {
         if applied.changed {
             attention::say_what_began(&applied.order);
             self.let_go.note(&applied.order);
-            self.say_changed(applied.order.id.clone());
+            let order = &applied.order;
+            self.awaited.tell(&order.id, order.version, || order.clone());
         }
     }
 
     /// Places that are to be given back to back-ends.
     pub(crate) fn let_go(&self) -> &let_go::LetGo {
         &self.let_go
-    }
-
-    fn say_changed(&self, order: OrderId) {
-        // Nobody may be listening; then nobody waits.
-        let _ = self.changes.send(order);
     }
 }

@@ -6,20 +6,27 @@
 use ticketbridge_core::{Millis, Order};
 
 use crate::engine::Engine;
-use crate::engine::awaited::Awaiting;
+use crate::engine::awaited::{Awaiting, Beginning, SoFar};
 use crate::telemetry::seldom;
 
 /// Time between two looks: what an answer may come later because another instance has done the work.
 const LOOK_EVERY: Millis = Millis(50);
 
 impl Engine {
-    /// Somebody waits for changes of this order, as it was read: also for those that another instance makes.
-    pub(crate) fn await_changes(&self, order: &Order) -> Awaiting {
-        let (awaiting, begins) = self.awaited.add(order, self.store.has_other_instances());
-        if begins {
+    /// How many changes of orders have been told here.
+    pub(crate) fn changes_so_far(&self) -> SoFar {
+        self.awaited.so_far()
+    }
+
+    /// Somebody waits for changes of this order, as it was read after `since`: also for those that another instance makes. And whether it may
+    /// have changed before he began to wait.
+    pub(crate) fn await_changes(&self, order: &Order, since: SoFar) -> (Awaiting<Order>, bool) {
+        let Beginning { awaiting, may_be_old, is_first } =
+            self.awaited.add(&order.id, order.version, since, self.store.has_other_instances());
+        if is_first {
             tokio::spawn(self.clone().look_at_awaited());
         }
-        awaiting
+        (awaiting, may_be_old)
     }
 
     async fn look_at_awaited(self) {
@@ -36,9 +43,7 @@ impl Engine {
                 }
             };
             for (order, version) in versions {
-                if self.awaited.is_news(&order, version) {
-                    self.say_changed(order);
-                }
+                self.awaited.tell_version(&order, version);
             }
         }
     }

@@ -20,11 +20,10 @@ use ticketbridge_core::port::{
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{ChannelId, Millis, Moment, Rejection, Seed, UnixMillis, Why};
 use ticketbridge_store::{Direction, InboxVerdict};
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::accounts::doors::Admitted;
 use crate::engine::digest::body_sha256;
-use crate::engine::{EngineError, InReserve, Incoming, Received};
+use crate::engine::{EngineError, InReserve, Incoming, Received, SoFar};
 use crate::http::belief::{Terms, TurnedAway};
 use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
@@ -522,6 +521,7 @@ impl Arrived {
             }
             Some((order, booking, Held::NotNeeded | Held::Kept)) => Some((order, booking)),
         };
+        let since = self.shared.engine.changes_so_far();
         let mut received = self.shared.engine.receive(incoming).await?;
         if let Some((order, booking)) = held
             && !is_accepted(&received)
@@ -531,7 +531,7 @@ impl Arrived {
         if let (Received::Answered { reply, order: Some(order), .. }, Inbound::Message(envelope)) =
             (&mut received, &inbound)
             && self.endpoint.waits_for_tickets
-            && let Some(ready) = self.with_tickets(&inbound, envelope, order).await
+            && let Some(ready) = self.with_tickets(&inbound, envelope, order, since).await
         {
             *reply = ready;
         }
@@ -576,44 +576,54 @@ impl Arrived {
     }
 
     /// Tickets that come inside the budget go into the answer; otherwise the answer says "not yet", and a call follows.
-    async fn with_tickets(&self, inbound: &Inbound, envelope: &Envelope, order: &Order) -> Option<HttpReply> {
+    async fn with_tickets(
+        &self,
+        inbound: &Inbound,
+        envelope: &Envelope,
+        order: &Order,
+        since: SoFar,
+    ) -> Option<HttpReply> {
         let Message::Act(command) = &envelope.message else { return None };
         let target = match command.as_ref() {
             Command::RequestTickets { target, .. } => target,
-            Command::Reservation { target, .. } => return Some(self.settled(inbound, target, order).await),
+            Command::Reservation { target, .. } => return Some(self.settled(inbound, target, order, since).await),
             _ => return None,
         };
-        let current = self.wait(order, |order| order.booking_by_ref(target).is_some_and(is_on_the_way)).await?;
+        let current = self.wait(order, since, |order| order.booking_by_ref(target).is_some_and(is_on_the_way)).await?;
         let current = self.close_answer(&current, target).await.unwrap_or(current);
         Some(self.channel.channel.reply(self.endpoint.name, Some(inbound), &Answer::Accepted(&current)))
     }
 
     /// The reservation as it stands once its back-end has spoken, or the time for the answer is over.
-    async fn settled(&self, inbound: &Inbound, target: &ticketbridge_core::ExternalId, order: &Order) -> HttpReply {
-        let current = self.wait(order, |order| order.booking_by_ref(target).is_some_and(is_being_settled)).await;
+    async fn settled(
+        &self,
+        inbound: &Inbound,
+        target: &ticketbridge_core::ExternalId,
+        order: &Order,
+        since: SoFar,
+    ) -> HttpReply {
+        let current = self.wait(order, since, |order| order.booking_by_ref(target).is_some_and(is_being_settled)).await;
         let answer = Answer::Accepted(current.as_ref().unwrap_or(order));
         self.channel.channel.reply(self.endpoint.name, Some(inbound), &answer)
     }
 
-    /// The order once it waits for nothing more, or as it stands when the time for the answer is over.
-    async fn wait(&self, order: &Order, waits: impl Fn(&Order) -> bool) -> Option<Order> {
-        let mut changes = self.shared.engine.changes();
+    /// The order, which was read after `since`, once it waits for nothing more, or as it stands when the time for the answer is over.
+    async fn wait(&self, order: &Order, since: SoFar, waits: impl Fn(&Order) -> bool) -> Option<Order> {
+        let (mut awaiting, may_be_old) = self.shared.engine.await_changes(order, since);
         let until = self.started + self.endpoint.budget - ANSWER_MARGIN;
         let timeout = self.shared.engine.clock().sleep_until(until);
         tokio::pin!(timeout);
-        let mut current = self.shared.engine.store().load_order(&order.id).await.ok()??;
-        let _awaiting = self.shared.engine.await_changes(&current);
+        let load = || self.shared.engine.store().load_order(&order.id);
+        let mut current = if may_be_old { load().await.ok()?? } else { order.clone() };
         while waits(&current) {
             tokio::select! {
                 () = &mut timeout => break,
                 // Whoever stops answers at once: the tickets follow by a call, after the next start.
                 () = self.shared.stopping.cancelled() => break,
-                changed = changes.recv() => match changed {
-                    Ok(id) if id != order.id => continue,
-                    Ok(_) | Err(RecvError::Lagged(_)) => {
-                        current = self.shared.engine.store().load_order(&order.id).await.ok()??;
-                    }
-                    Err(RecvError::Closed) => break,
+                news = awaiting.news() => match news {
+                    Some(news) if news.version > current.version => current = (*news).clone(),
+                    Some(_) => {}
+                    None => current = load().await.ok()??,
                 },
             }
         }
