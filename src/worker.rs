@@ -33,6 +33,7 @@ use ticketbridge_core::{Millis, Order};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::config::CALL_TIMEOUT_MAX;
+use crate::engine::effects::MOVED_ON;
 use crate::engine::{Engine, EngineError};
 use crate::recorder::tape;
 use crate::telemetry::seldom;
@@ -140,7 +141,7 @@ impl Worker {
             return Ok(Some(order));
         }
         self.partner_is_back(job, order).await?;
-        self.end(job, JobEnd::NotNeeded { why: "the order has moved on".to_owned() }).await?;
+        self.end(job, JobEnd::NotNeeded { why: MOVED_ON.to_owned() }).await?;
         Ok(None)
     }
 

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::message::Destination;
-use ticketbridge_core::order::Order;
+use ticketbridge_core::message::{Destination, Effect};
+use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Actor, Answering, Command, Event, OrderId, Rejection, Why, run};
 use ticketbridge_store::{StoreError, Tx};
 
+use crate::engine::effects::MOVED_ON;
 use crate::engine::{
     Applied, Change, Engine, EngineError, InReserve, credit, effects, guests, held, needs, owned, purchase_limits,
     settlement,
@@ -116,8 +118,11 @@ impl Change<'_> {
         tx.save_order(&outcome.order, before.version, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         if outcome.events.iter().any(|record| record.event == Event::TicketsAnswered) {
-            // The call that was kept in reserve is looked at now, and found to be no longer wanted.
-            tx.expedite(&before.id, &Destination::Channel(before.channel.clone()).to_string(), self.moment.now).await?;
+            // The call that was kept in reserve is no longer wanted. Where the partner was gone, the worker also says that it is back.
+            let now = &outcome.order;
+            let is_needed = |effect: &Effect| now.needs(AttentionKind::PartnerGone) || is_still_needed(now, effect);
+            let channel = Destination::Channel(before.channel.clone()).to_string();
+            tx.expedite_needed(&before.id, &channel, self.moment.now, is_needed, MOVED_ON).await?;
         }
         owned::name(tx, Some(&before), &outcome.order).await?;
         purchase_limits::follow(tx, Some(&before), &outcome.order).await?;

@@ -16,6 +16,8 @@ const EFFECTS_MAX: u64 = 1_000;
 
 /// Where the places of what follows from moved stock begin among them.
 const STOCK_FROM: usize = 500;
+/// Why a delivery ends without a call.
+pub(crate) const MOVED_ON: &str = "the order has moved on";
 /// Name of the call that has a channel open the guests' data of a message and of its repeat.
 pub(crate) const COMPARE_GUESTS: &str = "compare_guests";
 /// Name of the call that tells a channel what is left.

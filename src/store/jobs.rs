@@ -394,6 +394,40 @@ impl Tx {
         Ok(expedited)
     }
 
+    /// Makes deliveries of an order to one destination that hold others up due at once, but for those that nobody has begun and that are not
+    /// needed any more: these end here, and nobody has to look at them.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Document`].
+    pub async fn expedite_needed(
+        &self,
+        order: &OrderId,
+        destination: &str,
+        now: UnixMillis,
+        is_needed: impl Fn(&Effect) -> bool + Send,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let mut over = Vec::new();
+        for mut row in self.pending(order, destination).await? {
+            if !blocks_order(&row) {
+                continue;
+            }
+            let (id, effect) = (text_of(&row, JOB.at("id"))?, text_of(&row, JOB.at("effect"))?);
+            let is_untouched =
+                whole_of(&row, JOB.at("lease_until_ms")) == Some(0) && whole_of(&row, JOB.at("attempts")) == Some(0);
+            if is_untouched && !is_needed(&read_effect(self.sealer(), &id, &effect)?) {
+                over.push(row);
+            } else if make_due(&mut row, now) {
+                self.change(&JOB, row)?;
+            }
+        }
+        // Last: what waited for them is let go as it is by then.
+        for row in over {
+            self.end(row, JobState::NotNeeded, Some(why), now).await?;
+        }
+        Ok(())
+    }
+
     /// Makes everything that an order waits to do at one destination due at once, looks among it; how much that is.
     ///
     /// # Errors

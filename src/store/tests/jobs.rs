@@ -242,6 +242,51 @@ async fn waiting_deliveries_are_expedited_and_counted() {
     .await;
 }
 
+#[tokio::test]
+async fn what_waits_and_is_not_needed_any_more_ends_where_the_rest_is_expedited() {
+    for_each_database(|store| async move {
+        let waits = |id, seq, effect| {
+            let mut it = job(id, 1, "channel:d", seq);
+            (it.effect, it.due_at) = (effect, after(900));
+            it
+        };
+        let other = || Effect::TellStock {
+            channel: channel(),
+            key: ticketbridge_core::message::StockKey { product: product("P"), date: None },
+        };
+        let all = vec![waits(1, 1, Effect::DecryptGuests), waits(2, 2, other()), waits(3, 3, Effect::DecryptGuests)];
+        enqueue(&store, all).await;
+        write(
+            &store,
+            work!(tx => {
+                let is_needed = |effect: &Effect| *effect != Effect::DecryptGuests;
+                tx.expedite_needed(&order_id(1), "channel:d", after(1), is_needed, "told in the answer").await
+            }),
+        )
+        .await;
+        for id in ["dlv_0001", "dlv_0003"] {
+            let over = store.job(id).await.unwrap().unwrap();
+            assert_eq!((over.state, over.done_at), (JobState::NotNeeded, Some(after(1))), "{id}");
+            assert_eq!((over.attempts, over.last_error.as_deref()), (0, Some("told in the answer")), "{id}");
+        }
+        assert_eq!(ids(&claim(&store, 1, 10).await), ["dlv_0002"], "it is due, and nothing stands before it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_somebody_has_begun_is_left_to_him_needed_or_not() {
+    for_each_database(|store| async move {
+        enqueue(&store, vec![job(1, 1, "channel:d", 1)]).await;
+        let begun = claim(&store, 0, 1).await.remove(0);
+        write(&store, work!(tx => tx.expedite_needed(&order_id(1), "channel:d", after(1), |_| false, "told").await))
+            .await;
+        assert_eq!(store.job("dlv_0001").await.unwrap().unwrap().state, JobState::Pending);
+        assert!(settle(&store, &begun, JobEnd::Delivered, 2).await);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_claimers_get_five_hundred_deliveries_and_none_twice() {
     for_each_database(|store| async move {
