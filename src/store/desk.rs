@@ -11,7 +11,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::{Order, UnixMillis};
 
 use crate::job::Job;
 
@@ -37,6 +37,8 @@ pub struct Place {
 pub struct HandedOver {
     /// The delivery, as it was written.
     pub job: Job,
+    /// Its order as the same transaction leaves it, where it is at hand; of several deliveries of one order the first has it.
+    pub order: Option<Order>,
     /// What keeps its place.
     pub seat: Box<dyn Any + Send>,
 }

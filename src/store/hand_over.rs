@@ -2,6 +2,7 @@
 
 //! What a transaction does with the deliveries that it makes ready while somebody is at the [`Desk`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ticketbridge_core::UnixMillis;
@@ -46,7 +47,13 @@ impl Tx {
                 continue;
             };
             lease(row, &token, until);
-            handed_over.push(HandedOver { job: job_of(self.sealer(), row)?, seat });
+            handed_over.push(HandedOver { job: job_of(self.sealer(), row)?, order: None, seat });
+        }
+        let mut given = BTreeSet::new();
+        for it in &mut handed_over {
+            if given.insert(it.job.order.clone()) {
+                it.order = self.order_at_hand(&it.job.order);
+            }
         }
         self.note_handed_over(handed_over, left);
         Ok(())

@@ -96,6 +96,13 @@ impl Tx {
         Ok(order)
     }
 
+    /// An order as this transaction leaves it, where it was opened or made here.
+    pub(crate) fn order_at_hand(&self, id: &OrderId) -> Option<Order> {
+        let row = self.see(&ORDERS, &key_text(&[id.as_str()]))??;
+        let Some(Value::String(Some(document))) = row.last() else { return None };
+        self.opened().0.get(id).filter(|(known, _)| known == document).map(|(_, order)| order.clone())
+    }
+
     /// The row of an order as it is to be stored.
     fn sealed_row(&self, order: &Order) -> Result<Row, StoreError> {
         let document = self.write_with_rules(|| in_clear(|| serde_json::to_vec(order)))??;

@@ -4,10 +4,10 @@
 //! that are found by a look, and those that come from hand to hand, are begun in the same way.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::{Order, UnixMillis};
 use ticketbridge_store::{Desk, HandedOver, Job, JobEnd, Place};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,6 +55,8 @@ impl UnderWay {
 /// A delivery that is ours, with what keeps its place.
 pub(super) struct Begun {
     job: Job,
+    /// Its order, where it came with it.
+    order: Option<Order>,
     seat: Box<dyn Any + Send>,
     holding: Holding,
 }
@@ -88,7 +90,8 @@ impl Desk for AtDesk {
 
     fn take(&self, handed_over: Vec<HandedOver>) {
         // Held from now on, so that the leases are prolonged.
-        let begun: Vec<Begun> = handed_over.into_iter().map(|it| self.worker.begun(it.job, it.seat)).collect();
+        let begun: Vec<Begun> =
+            handed_over.into_iter().map(|it| self.worker.begun(it.job, it.order, it.seat)).collect();
         let (worker, under_way) = (self.worker.clone(), self.under_way.clone());
         self.under_way.spawn(async move {
             let begun = worker.let_go_if_paused(begun).await;
@@ -99,21 +102,22 @@ impl Desk for AtDesk {
 
 impl Worker {
     /// A delivery that is ours from now on.
-    pub(super) fn begun(&self, job: Job, seat: Box<dyn Any + Send>) -> Begun {
+    pub(super) fn begun(&self, job: Job, order: Option<Order>, seat: Box<dyn Any + Send>) -> Begun {
         let holding = self.held.hold(&job);
-        Begun { job, seat, holding }
+        Begun { job, order, seat, holding }
     }
 
     /// Begins them, each on a task of its own.
     pub(super) async fn carry_all_out(&self, begun: Vec<Begun>, under_way: &UnderWay) {
-        let ids: Vec<_> = begun.iter().map(|it| it.job.order.clone()).collect();
+        let at_hand: BTreeSet<_> = begun.iter().filter_map(|it| it.order.as_ref()).map(|order| &order.id).collect();
+        let ids: Vec<_> = begun.iter().map(|it| &it.job.order).filter(|id| !at_hand.contains(id)).cloned().collect();
         // Without them, each delivery asks for its own.
         let orders = self.engine.store().load_orders(&ids).await.unwrap_or_default();
         let mut orders: BTreeMap<_, _> = orders.into_iter().map(|order| (order.id.clone(), order)).collect();
-        for Begun { job, seat, holding } in begun {
+        for Begun { job, order, seat, holding } in begun {
             let worker = self.clone();
             // Of several deliveries of one order the first gets it: what that one does changes what the others find.
-            let order = orders.remove(&job.order);
+            let order = order.or_else(|| orders.remove(&job.order));
             under_way.spawn(async move {
                 worker.carry_out_for(job, order).await;
                 drop((seat, holding));
@@ -140,7 +144,7 @@ impl Worker {
         self.lanes.note_paused(&paused);
         let (held_back, free): (Vec<Begun>, Vec<Begun>) =
             begun.into_iter().partition(|it| paused.contains(&it.job.destination));
-        for Begun { job, seat, holding } in held_back {
+        for Begun { job, order: _, seat, holding } in held_back {
             let end = JobEnd::PutBack { due_at: job.due_at, why: HELD_BACK.to_owned() };
             if let Err(error) = self.end(&job, end).await {
                 log_trouble("a delivery could not be put back; its lease runs out", &error);

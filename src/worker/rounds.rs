@@ -208,7 +208,7 @@ impl Worker {
         // Held from now on, also while their orders are being loaded.
         let begun = jobs.into_iter().map(|job| {
             let seat = self.lanes.enter(&job, self.engine.clock().monotonic());
-            self.begun(job, Box::new(seat))
+            self.begun(job, None, Box::new(seat))
         });
         self.carry_all_out(begun.collect(), under_way).await;
         Ok(found)

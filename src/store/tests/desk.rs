@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use ticketbridge_core::{Millis, UnixMillis};
 
 use super::jobs::{enqueue, job};
-use super::{NOW, after, work, write};
+use super::{NOW, after, insert, order, work, write};
 use crate::test_support::{for_each_database, for_each_database_url, options};
 use crate::{
     Ahead, CommitFault, CommitFaults, Desk, HandedOver, Job, JobEnd, JobState, LaneRoom, Place, Store, StoreError,
@@ -83,6 +83,35 @@ async fn what_is_due_is_taken_over_with_its_lease_and_found_by_nobody_else() {
         assert_eq!(store.renew_leases(vec![taken[0].lease().unwrap()], after(30_000)).await.unwrap(), 1);
         assert!(settle(&store, &taken[0], JobEnd::Delivered, 5).await);
         assert!(!settle(&store, &taken[0], JobEnd::Delivered, 6).await, "it is settled once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_of_an_orders_deliveries_brings_the_order_as_it_was_committed() {
+    for_each_database(|store| async move {
+        let clerk = Clerk::at(&store, 10);
+        let mut made = order(1);
+        insert(&store, &made).await;
+        let before = made.version;
+        (made.version, made.quantity) = (before + 1, 7);
+        let looks = |id| crate::NewJob { blocks_order: false, ..job(id, 1, "backend:gate", u64::from(id)) };
+        let (first, second) = (looks(1), looks(2));
+        write(
+            &store,
+            work!(tx, made, first, second => {
+                tx.save_order(&made, before, &[]).await?;
+                tx.enqueue(&first).await?;
+                tx.enqueue(&second).await
+            }),
+        )
+        .await;
+        let taken: Vec<HandedOver> = clerk.taken.lock().unwrap().drain(..).collect();
+        let orders: Vec<_> = taken.iter().map(|it| it.order.as_ref()).collect();
+        assert_eq!(orders, [Some(&made), None], "what the first one does changes what the second one finds");
+        assert_eq!(store.load_order(&made.id).await.unwrap().as_ref(), Some(&made));
+        enqueue(&store, vec![job(3, 1, "backend:gate", 3)]).await;
+        assert_eq!(clerk.taken.lock().unwrap()[0].order, None, "nobody had opened it");
     })
     .await;
 }
