@@ -137,8 +137,7 @@ impl Worker {
             metrics::counter!("ticketbridge_deliveries_delivered_total", "destination" => job.destination.clone())
                 .increment(1);
         }
-        // The next delivery of the same order may have waited for this one.
-        self.engine.work().notify_one();
+        // What waited for this delivery goes from hand to hand with the commit, or the commit has told that it is to be looked for.
         Ok(applied)
     }
 
