@@ -20,6 +20,8 @@ use crate::telemetry::seldom;
 const WAITING_MAX: usize = 10_000;
 /// Records written in one transaction.
 const BATCH_MAX: usize = 256;
+/// How long the first record waits for others: a commit of its own for each would compete with the messages' commits.
+const GATHERED_FOR: Duration = Duration::from_millis(100);
 /// Of calls that nobody has signed, one of each partner and outcome is recorded so often: a flood of them fills no disk.
 pub const SAMPLE_EVERY: Duration = Duration::from_secs(60);
 
@@ -112,7 +114,12 @@ impl Writer {
     /// Writes until `stop`, and then what is still waiting.
     pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut more_wait = false;
         while next_batch(&mut self.records, &mut batch, BATCH_MAX, &stop).await {
+            if !more_wait {
+                self.gather(&mut batch, &stop).await;
+            }
+            more_wait = batch.len() == BATCH_MAX;
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store
                 .write_needing("log_calls", Needs::nothing(), move |tx: &Tx| {
@@ -130,6 +137,19 @@ impl Writer {
                 if let Some(unsaid) = seldom::is_due(&seldom::root(&error)) {
                     tracing::error!(error = %crate::worker::chain(&error), unsaid, "records of calls could not be written");
                 }
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Takes along what comes in the next moment.
+    async fn gather(&mut self, batch: &mut Vec<InboundCall>, stop: &CancellationToken) {
+        if batch.len() < BATCH_MAX && tokio::time::timeout(GATHERED_FOR, stop.cancelled()).await.is_err() {
+            while batch.len() < BATCH_MAX
+                && let Ok(next) = self.records.try_recv()
+            {
+                batch.push(next);
             }
         }
     }
