@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{QueryResult, Value};
 use ticketbridge_core::message::StockKey;
-use ticketbridge_core::order::{Attention, OrderState};
+use ticketbridge_core::order::{Attention, Booking, OrderState, RefundCase};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{BookingId, ChannelId, Date, EventRecord, Order, OrderId, RefundCaseId};
 
@@ -121,7 +121,7 @@ impl Tx {
             bound => bound?,
         }
         self.keep(&ORDERS, self.sealed_row(order)?)?;
-        self.save_index_rows(order)?;
+        self.save_index_rows(order, None)?;
         self.note_end(order)?;
         self.insert_events(&order.id, events)
     }
@@ -137,12 +137,12 @@ impl Tx {
         events: &[EventRecord],
     ) -> Result<(), StoreError> {
         // It is locked, so what it was when it was read it still is when this is written.
-        let known = self.lock_order(&order.id).await?.map(|known| known.version);
-        if known != Some(expected_version) {
+        let known = self.lock_order(&order.id).await?.filter(|known| known.version == expected_version);
+        let Some(known) = known else {
             return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
-        }
+        };
         self.change(&ORDERS, self.sealed_row(order)?)?;
-        self.save_index_rows(order)?;
+        self.save_index_rows(order, Some(&known))?;
         self.note_end(order)?;
         self.insert_events(&order.id, events)
     }
@@ -177,13 +177,22 @@ impl Tx {
         Ok(())
     }
 
-    /// Bookings and refund cases by their own ids. The order's lock keeps others away meanwhile.
-    fn save_index_rows(&self, order: &Order) -> Result<(), StoreError> {
-        for booking in order.past_bookings.iter().chain(&order.booking) {
+    /// Bookings and refund cases by their own ids, those that are not as they were `before`. The order's lock keeps others away meanwhile.
+    fn save_index_rows(&self, order: &Order, before: Option<&Order>) -> Result<(), StoreError> {
+        let is_changed = |now: &&Booking| {
+            let was = before.and_then(|order| order.booking_by_id(&now.id));
+            was.is_none_or(|was| (was.state, was.visit_date) != (now.state, now.visit_date))
+        };
+        for booking in order.past_bookings.iter().chain(&order.booking).filter(is_changed) {
             let (state, date) = (word(&booking.state), booking.visit_date.map(|d| d.to_string()));
             self.keep(&BOOKING, values![booking.id.as_str(), order.id.as_str(), state, date])?;
         }
-        for case in order.past_refund_cases.iter().chain(&order.refund_case) {
+        let cases_before = || before.into_iter().flat_map(|it| it.past_refund_cases.iter().chain(&it.refund_case));
+        let is_changed = |now: &&RefundCase| {
+            let was = cases_before().find(|was| was.id == now.id);
+            was.is_none_or(|was| (was.state, was.review_by) != (now.state, now.review_by))
+        };
+        for case in order.past_refund_cases.iter().chain(&order.refund_case).filter(is_changed) {
             self.keep(
                 &REFUND_CASE,
                 values![
