@@ -20,6 +20,7 @@ mod orders;
 mod reindex;
 mod statements;
 mod stock;
+mod storage;
 mod table;
 mod tape;
 mod upkeep;
@@ -27,6 +28,7 @@ mod upkeep;
 use alter::{AlterTable, Alteration};
 use reindex::{Reindex, Reindexing};
 use sea_orm_migration::prelude::*;
+use storage::Storage;
 use table::{AddColumn, Column, CreateTable, Table};
 
 /// Every migration there is, in order: its name for ever, and its table.
@@ -102,6 +104,9 @@ const REINDEXED: &[(&str, &Reindexing)] = &[
     ("m0050_inbox_indexes", &inbox::INBOX_INDEXES),
 ];
 
+/// How rows of tables came to be stored later, in order.
+const STORED: &[(&str, &Storage)] = &[("m0110_orders_inline", &orders::ORDERS_INLINE)];
+
 /// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
 /// older rows have nothing in them.
 const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox", inbox::CONTENT_SHA256)];
@@ -112,12 +117,18 @@ pub fn newest() -> &'static str {
     let reindexed = REINDEXED.last().map(|(name, _)| *name);
     let altered = || ALTERATIONS.last().map(|(name, _)| *name);
     let widened = || WIDENED.last().map(|(name, _, _)| *name);
-    reindexed.or_else(altered).or_else(widened).or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
+    let stored = STORED.last().map(|(name, _)| *name);
+    stored
+        .or(reindexed)
+        .or_else(altered)
+        .or_else(widened)
+        .or_else(|| STEPS.last().map(|(name, _)| *name))
+        .unwrap_or_default()
 }
 
 /// How many migrations there are.
 pub fn count() -> usize {
-    STEPS.len() + WIDENED.len() + ALTERATIONS.len() + REINDEXED.len()
+    STEPS.len() + WIDENED.len() + ALTERATIONS.len() + REINDEXED.len() + STORED.len()
 }
 
 /// All migrations, in order.
@@ -131,6 +142,7 @@ impl MigratorTrait for Migrator {
             .iter()
             .map(|&(name, table, column)| Box::new(AddColumn { name, table, column }) as Box<dyn MigrationTrait>);
         let indexes = REINDEXED.iter().map(|&(name, it)| Box::new(Reindex(name, it)) as Box<dyn MigrationTrait>);
-        tables.chain(columns).chain(later).chain(indexes).collect()
+        let stored = STORED.iter().map(|&(name, it)| Box::new(storage::Store(name, it)) as Box<dyn MigrationTrait>);
+        tables.chain(columns).chain(later).chain(indexes).chain(stored).collect()
     }
 }

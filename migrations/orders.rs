@@ -4,6 +4,7 @@
 
 use crate::alter::Alteration;
 use crate::reindex::{Part, Reindexing};
+use crate::storage::Storage;
 use crate::table::{Table, date, flag, hash, short, text, whole, word};
 
 /// One row per order: what people search by as columns, everything else sealed in `document`.
@@ -73,6 +74,10 @@ pub(crate) static ORDERS_INDEXES: Reindexing = Reindexing {
     ],
     without: &[&["ref_hash"]],
 };
+
+/// An order's document is a little more than PostgreSQL keeps in a row by itself: it would be moved to a second table and an index there, anew
+/// with every change of the order.
+pub(crate) static ORDERS_INLINE: Storage = Storage { table: "orders", parameter: "toast_tuple_target = 8160" };
 
 /// Orders that have been over for long, as they were in [`ORDERS`]. Written once, so it can have an index for every filter.
 pub(crate) static ORDER_ARCHIVE: Table = Table {
