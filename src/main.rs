@@ -11,6 +11,10 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages where the kernel gives them: nothing became faster by that, and an idle service was 14 MiB larger. It
+    // is no harm where the kernel does not know the word.
+    #[cfg(target_os = "linux")]
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let arguments = match ticketbridge::cli::Cli::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
