@@ -100,6 +100,26 @@ impl<C: TellsWhole> Script<C> {
             self.stage.channel.time().pass_really(LOOK_EVERY).await;
         }
     }
+
+    /// Waits until a person was asked for something about the order, which may be settled by itself within moments: it stands in its history.
+    pub(super) async fn attention_was(&mut self, number: &str, kind: &str) -> Result<(), Broken> {
+        let deadline = self.stage.channel.time().elapsed() + self.stage.patience;
+        loop {
+            let order = self.order(number).await?;
+            let path = format!("orders/{}/events", text_at(&order, "id"));
+            let events = self.stage.ops.get(&path).await.map_err(|error| Broken(format!("{error}")))?;
+            let was_raised =
+                events.get("items").and_then(Value::as_array).into_iter().flatten().any(|event| {
+                    text_at(event, "data.event") == "attention_raised" && text_at(event, "data.kind") == kind
+                });
+            let is_over = self.stage.channel.time().elapsed() > deadline;
+            if was_raised || is_over {
+                self.check(was_raised, format!("a person was asked: {kind}"));
+                return if was_raised { Ok(()) } else { Err(Broken(format!("nobody was asked: {kind}"))) };
+            }
+            self.stage.channel.time().pass_really(LOOK_EVERY).await;
+        }
+    }
 }
 
 /// Where the bridge's money differs from the platform's payments. `due` is what is to be paid, `fee` what was kept.

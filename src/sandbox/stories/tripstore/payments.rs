@@ -92,7 +92,7 @@ pub(super) async fn dead_link(s: &mut Script) -> Result<(), Broken> {
     s.staff(&number, "takes the payment link back", "payment-links/revoke", json!({})).await?;
     s.there(&number, "the link is taken back", |it| it.links.iter().all(|l| l.state == LinkState::Revoked)).await?;
     market.pays(&number, "BALANCE", BALANCE, Some(&link)).await;
-    s.attention_is(&number, "unexpected_payment").await?;
+    s.attention_was(&number, "unexpected_payment").await?;
     s.there(&number, "the money went back", |it| it.open() == BALANCE).await?;
     s.order_is(&number, "label", "예약완료·결제진행").await?;
     Ok(())
