@@ -96,6 +96,16 @@ async fn a_settle_unit_is_closed_when_nothing_of_it_is_unsettled() {
     bridge.set_time("2026-11-22T00:00:00+08:00");
     bridge.post("statements/close", &close).await.expect(200);
     bridge.post("statements/close", &close).await.problem(409, "already_settled");
+    // Who looks at the audit sees what was settled, until when; of other acts, which partner, pool or account they were about.
+    bridge.post("backends/gate/pause", &json!({})).await.expect(200);
+    let audit = bridge.get("audit").await.expect(200).json();
+    let entry = |act: &str| {
+        let entries = audit["items"].as_array().expect("entries");
+        entries.iter().find(|it| it["act"] == act).expect("an entry")["detail"].clone()
+    };
+    assert_eq!(entry("statements_close"), json!({ "settle_id": "park-1", "to": "2026-11-21" }));
+    assert_eq!(entry("backends_pause"), json!({ "backend": "gate" }));
+    bridge.post("backends/gate/resume", &json!({})).await.expect(200);
     bridge.post("config/reload", &json!({})).await.expect(200);
     // Its lines stay, and the new unit begins empty.
     assert_eq!(bridge.get(statement).await.expect(200).json(), sold);

@@ -52,6 +52,11 @@ pub(crate) fn object(raw: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 impl Given {
+    /// A field as it came, if it is there.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// Reads a body.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, PREFIX, Request, Said, Turn, Verb};
+use crate::http::ops::fields::FieldKind;
 use crate::http::ops::query::Asked;
 use crate::http::ops::{auth, languages, once, session};
 use crate::http::problem::Problem;
@@ -387,6 +388,7 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
     let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
     let is_first = request.turn == Turn::First;
     let language = request.language;
+    let subject = subject(call, &request);
     let mut said = (call.run)(request).await?;
     languages::in_language(language, &mut said);
     if let Some(act) = call.act().filter(|_| is_first) {
@@ -397,9 +399,63 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
         if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
             about.detail = serde_json::json!({ "reason": Quoted::text(&reason) });
         }
+        if let (serde_json::Value::Null, false) = (&about.detail, subject.is_empty()) {
+            about.detail = serde_json::json!({});
+        }
+        if let Some(detail) = about.detail.as_object_mut() {
+            subject.into_iter().for_each(|(name, value)| drop(detail.entry(name).or_insert(value)));
+        }
         accounts::note(&engine, &actor, &act, about).await?;
     }
     Ok(said)
+}
+
+/// What an act was done to, and with, as the audit says it: where no order says so, nothing else does. No field in which a guest, or a secret,
+/// could stand is among it.
+fn subject(call: &Call, request: &Request) -> serde_json::Map<String, serde_json::Value> {
+    /// What stands in the path, and how the audit calls it. Invitations and links of passwords are known by secrets.
+    const IN_PATH: [(&str, &str); 8] = [
+        ("backends", "backend"),
+        ("channels", "channel"),
+        ("codes", "pool"),
+        ("credit", "credit_account"),
+        ("deliveries", "delivery"),
+        ("inbox", "message"),
+        ("refunds", "refund"),
+        ("accounts", "account"),
+    ];
+    /// Texts that are names of ours, or numbers.
+    const NAMES: [&str; 4] = ["settle_id", "to", "role", "reference"];
+    let mut subject = serde_json::Map::new();
+    let first = call.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let known_as = IN_PATH.iter().find(|(segment, _)| *segment == first);
+    if let (Some((_, name)), Some((_, value))) = (known_as, request.path.first()) {
+        subject.insert((*name).to_owned(), value.as_str().into());
+    }
+    let fields = match call.body {
+        Body::Fields(fields) => fields,
+        Body::None | Body::Codes => &[],
+    };
+    for field in fields {
+        let is_said = match field.kind {
+            FieldKind::Amount | FieldKind::Flag | FieldKind::Time | FieldKind::Scope => true,
+            FieldKind::Text => NAMES.contains(&field.name),
+            FieldKind::Version
+            | FieldKind::Tickets
+            | FieldKind::Lines
+            | FieldKind::Items
+            | FieldKind::Match
+            | FieldKind::Credential => false,
+        };
+        let value = request.given.value(field.name).filter(|_| is_said).cloned();
+        // A number of theirs may be anything that somebody has typed.
+        let value = value.map(|value| match value.as_str() {
+            Some(text) => Quoted::text(text).as_str().into(),
+            None => value,
+        });
+        subject.extend(value.map(|value| (field.name.to_owned(), value)));
+    }
+    subject
 }
 
 /// Two requests with one key: the other one has acted, and its answer is the answer.
