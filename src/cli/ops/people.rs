@@ -36,6 +36,8 @@ pub enum People {
     Deactivate(Account),
     /// Forget the second factor of somebody who has lost it; his sessions end
     ResetFactor(Account),
+    /// Make a link by which somebody gives himself another password; it is shown this once
+    ResetPassword(Account),
     /// Invitations, newest first
     Invitations {
         /// In this state
@@ -114,6 +116,7 @@ pub(super) fn people(command: People) -> Question {
         People::Activate(one) => act(account(&one.id, "activate"), Vec::new(), Shape::One),
         People::Deactivate(one) => act(account(&one.id, "deactivate"), Vec::new(), Shape::One),
         People::ResetFactor(one) => act(account(&one.id, "reset-factor"), Vec::new(), Shape::One),
+        People::ResetPassword(one) => act(account(&one.id, "reset-password"), Vec::new(), Shape::One),
         People::Invitations { state, part } => list("invitations", Shape::Invitations, part, vec![("state", state)]),
         People::Invite { email, grant } => {
             let fields = std::iter::once(("email", Some(json!(email)))).chain(grant.fields()).collect();
