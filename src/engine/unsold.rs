@@ -12,6 +12,7 @@ use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict, PageRequest};
 use crate::engine::arrival::Incoming;
 use crate::engine::replay::Replayed;
 use crate::engine::{Engine, EngineError};
+use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -124,6 +125,7 @@ impl Engine {
             traceparent: None,
             moment: self.moment(),
             refusal: None,
+            decided: Decided::default(),
         };
         let done = self.replay(&row.id, incoming).await?;
         Ok(done.verdict != InboxVerdict::Refused)
