@@ -403,7 +403,9 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
             about.detail = serde_json::json!({});
         }
         if let Some(detail) = about.detail.as_object_mut() {
-            subject.into_iter().for_each(|(name, value)| drop(detail.entry(name).or_insert(value)));
+            for (name, value) in subject {
+                detail.entry(name).or_insert(value);
+            }
         }
         accounts::note(&engine, &actor, &act, about).await?;
     }
