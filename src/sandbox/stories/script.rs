@@ -105,6 +105,10 @@ impl<C: Channel> Script<C> {
 
     /// Waits until no order of the story asks for a person, but for what is left to one: an alarm without a cause is a fault of its own.
     pub(super) async fn judge_attention(&mut self) {
+        // Where a supplier refuses, a person decides: its stories look at that themselves.
+        if self.stage.supplier.is_some() {
+            return;
+        }
         let deadline = self.stage.channel.time().elapsed() + self.stage.patience;
         for number in self.orders.clone() {
             let asked = loop {
