@@ -328,8 +328,6 @@ async fn a_booking_that_a_manager_declines_gives_its_money_back_on_the_account_a
     let bridge = TestBridge::start_with(|files| {
         let credit = "[[credit_account]]\nid = \"acme\"\ncurrency = \"CNY\"\nlimit = 1000000\n";
         files.insert("credit.toml".to_owned(), credit.to_owned());
-        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel of the example");
-        *channel = channel.replace("[settings]", "[settings]\ncredit_account = \"acme\"");
         let product = files.get_mut("products/lakeside.toml").expect("the products of the example");
         *product = product.replace("confirm  = \"auto\"", "confirm  = \"manual\"");
     })
