@@ -64,6 +64,10 @@ pub(super) fn supplier(octo: &Octo) -> Call {
     call(octo, Method::GET, at(octo, octo.supplier_address()), None, octo.timeouts.read)
 }
 
+pub(super) fn capabilities(octo: &Octo) -> Call {
+    call(octo, Method::GET, at(octo, "/capabilities"), None, octo.timeouts.read)
+}
+
 pub(super) fn availability(
     octo: &Octo,
     (product_id, option_id): (&str, &str),

@@ -10,15 +10,21 @@ use super::answer::{self, Heard};
 use super::calls;
 use super::map::{self, Standing};
 use super::supplier::{Octo, split};
-use super::wire::{AvailabilityIn, BookingIn, OptionIn, ProductIn};
+use super::wire::{AvailabilityIn, BookingIn, CapabilityIn, OptionIn, ProductIn};
 use crate::uuids as ids;
 
 /// Days that must not all be full.
 const DAYS_AHEAD: i64 = 7;
+/// Extensions whose fields are read, or do no harm where nobody reads them. With any other that a supplier requires, its bookings want
+/// something that nobody here knows.
+const KNOWN: [&str; 2] = ["octo/pricing", "octo/content"];
+/// How to mend what only the supplier can.
+const ASK: &str = "ask the supplier";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Supplier,
+    Capabilities,
     Product,
     Calendar,
     Slots,
@@ -41,13 +47,14 @@ pub(super) struct Live<'a> {
     /// The booking that is held, for its release.
     uuid: String,
     findings: Vec<LiveFinding>,
+    done: Vec<String>,
 }
 
 impl<'a> Live<'a> {
     pub(super) fn new(octo: &'a Octo, products: &'a [LiveProduct<'a>], holds: bool, nonce: [u8; 16]) -> Self {
         let uuid = ids::booking(&octo.id, &format!("live-check-{}", hex::encode(nonce)), 1);
-        let (product, free, findings) = (None, None, Vec::new());
-        Self { octo, products, index: 0, ask: Ask::Supplier, product, free, holds, uuid, findings }
+        let (product, free, findings, done) = (None, None, Vec::new(), Vec::new());
+        Self { octo, products, index: 0, ask: Ask::Supplier, product, free, holds, uuid, findings, done }
     }
 
     fn current(&self) -> Option<(&'a LiveProduct<'a>, &'a str, std::borrow::Cow<'a, BackendTerms>)> {
@@ -56,21 +63,28 @@ impl<'a> Live<'a> {
         Some((product, id, terms))
     }
 
-    fn wrong(&mut self, sentence: impl Into<String>) {
-        self.find(false, sentence.into());
+    /// Something that does not work; a sentence, and how to mend it.
+    fn wrong(&mut self, sentence: impl Into<String>, mend: impl Into<String>) {
+        self.find(false, sentence.into(), mend.into());
     }
-    fn warn(&mut self, sentence: impl Into<String>) {
-        self.find(true, sentence.into());
+    /// Something that works, and should not stay.
+    fn warn(&mut self, sentence: impl Into<String>, mend: impl Into<String>) {
+        self.find(true, sentence.into(), mend.into());
     }
-    fn find(&mut self, warning: bool, sentence: String) {
-        let about = match self.ask {
-            Ask::Supplier | Ask::Over => None,
+    fn find(&mut self, warning: bool, sentence: String, mend: String) {
+        let product = match self.ask {
+            Ask::Supplier | Ask::Capabilities | Ask::Over => None,
             Ask::Product | Ask::Calendar | Ask::Slots | Ask::Hold | Ask::Release | Ask::Released => {
-                self.products.get(self.index).map(|product| product.code)
+                self.products.get(self.index).map(|product| product.code.to_owned())
             }
         };
-        let sentence = about.map_or(sentence.clone(), |code| format!("product {code}: {sentence}"));
-        self.findings.push(LiveFinding { warning, sentence });
+        self.findings.push(LiveFinding { warning, product, sentence, mend });
+    }
+
+    /// The key is refused: nothing else can be asked.
+    fn key_refused(&mut self, why: &str) {
+        self.wrong(format!("the key is not accepted ({why})"), "replace `key`");
+        self.ask = Ask::Over;
     }
 
     /// The next product, or the end.
@@ -83,36 +97,65 @@ impl<'a> Live<'a> {
     fn heard_supplier(&mut self, response: &HttpResponse) {
         match answer::read::<serde_json::Value>(response) {
             Heard::Said(_) => {}
-            Heard::KeyRefused(why) => {
-                self.wrong(format!("the key is not accepted ({why}); replace `key`"));
-                return self.ask = Ask::Over;
-            }
+            Heard::KeyRefused(why) => return self.key_refused(&why),
             Heard::Absent(_) => {
                 let other = if self.octo.supplier_path == "supplier" { "suppliers" } else { "supplier" };
-                self.warn(format!(
-                    "there is no /{}; perhaps supplier_path = \"{other}\" is meant",
-                    self.octo.supplier_path
-                ));
+                let mend = format!("perhaps supplier_path = \"{other}\" is meant");
+                self.warn(format!("there is no /{}", self.octo.supplier_path), mend);
             }
-            other => self.warn(format!("the supplier does not say who it is ({})", said(&other))),
+            other => self.warn(format!("the supplier does not say who it is ({})", said(&other)), ASK),
+        }
+        self.ask = Ask::Capabilities;
+    }
+
+    /// What the supplier cannot do without, and what is wanted of it.
+    fn heard_capabilities(&mut self, response: &HttpResponse) {
+        let asked = self.octo.capabilities.to_str().unwrap_or_default();
+        let asked: Vec<String> =
+            asked.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        match answer::read::<Vec<CapabilityIn>>(response) {
+            Heard::Said(offered) => self.compare_capabilities(&asked, &offered),
+            Heard::KeyRefused(why) => return self.key_refused(&why),
+            // It has none, or does not say which; where none is wanted, that is no fault.
+            _ if asked.is_empty() => {}
+            other => {
+                let sentence = format!("the supplier does not say what it can do ({})", said(&other));
+                self.warn(sentence, "ask it whether it knows what `capabilities` names");
+            }
         }
         self.ask = if self.products.is_empty() { Ask::Over } else { Ask::Product };
+    }
+
+    fn compare_capabilities(&mut self, asked: &[String], offered: &[CapabilityIn]) {
+        for CapabilityIn { id, .. } in offered.iter().filter(|capability| capability.required) {
+            if !KNOWN.contains(&id.as_str()) {
+                let sentence = format!("the supplier requires {id}, which is not known here");
+                self.wrong(sentence, "ask it for bookings without that; its products cannot be sold otherwise");
+            } else if !asked.contains(id) {
+                let sentence = format!("the supplier requires {id}, and it is not asked for");
+                self.wrong(sentence, format!("add \"{id}\" to `capabilities`"));
+            }
+        }
+        for id in asked.iter().filter(|id| !offered.iter().any(|capability| capability.id == **id)) {
+            let has = offered.iter().map(|capability| capability.id.as_str()).collect::<Vec<_>>().join(", ");
+            let has = if has.is_empty() { "none".to_owned() } else { has };
+            let sentence = format!("the supplier does not offer {id}, which is asked for; it has {has}");
+            self.wrong(sentence, "take it out of `capabilities`");
+        }
     }
 
     fn heard_product(&mut self, response: &HttpResponse) {
         let Some((configured, id, terms)) = self.current() else { return self.ask = Ask::Over };
         let product = match answer::read::<ProductIn>(response) {
             Heard::Said(product) if product.id == id => product,
-            Heard::KeyRefused(why) => {
-                self.wrong(format!("the key is not accepted ({why}); replace `key`"));
-                return self.ask = Ask::Over;
-            }
+            Heard::KeyRefused(why) => return self.key_refused(&why),
             Heard::Said(_) => {
-                self.wrong(format!("the supplier answers about another product than {id}"));
+                self.wrong(format!("the supplier answers about another product than {id}"), ASK);
                 return self.go_on();
             }
             other => {
-                self.wrong(format!("the supplier does not know the product {id} ({})", said(&other)));
+                let sentence = format!("the supplier does not know the product {id} ({})", said(&other));
+                self.wrong(sentence, "write the id that it has for it into `ticketing`");
                 return self.go_on();
             }
         };
@@ -126,63 +169,84 @@ impl<'a> Live<'a> {
     fn compare(&mut self, configured: &LiveProduct<'_>, terms: &BackendTerms, product: &ProductIn) {
         let option_id = map::option_id(terms, Some(product)).to_owned();
         let Some(option) = product.options.iter().find(|option| option.id == option_id) else {
-            return self.wrong(format!("the supplier has no option {option_id}; it has {}", names(&product.options)));
+            let sentence = format!("the supplier has no option {option_id}; it has {}", names(&product.options));
+            return self.wrong(sentence, "name one of those in `ticketing`");
         };
-        match map::unit_id(terms, Some(product), &option_id) {
-            Err(error) => self.wrong(format!("{error}; it has {}", unit_names(option))),
-            Ok(unit) if !option.units.is_empty() && !option.units.iter().any(|known| known.id == unit) => {
-                self.wrong(format!("option {option_id} has no unit {unit}; it has {}", unit_names(option)));
-            }
-            Ok(_) => {}
-        }
-        for (kind, unit) in &terms.units {
-            if !option.units.is_empty() && !option.units.iter().any(|known| known.id == *unit) {
-                self.wrong(format!("units.{kind} is {unit}, which option {option_id} does not have"));
-            }
-        }
-        let times = &option.availability_local_start_times;
-        match &terms.slot {
-            Slot::At(time) if !times.is_empty() && !times.iter().any(|known| known.starts_with(time.as_str())) => {
-                self.wrong(format!("slot is {time}, and visits begin at {}", times.join(", ")));
-            }
-            Slot::Only if times.len() > 1 => {
-                self.wrong(format!(
-                    "slot is \"only\", and visits begin at {}: name one, or \"first\"",
-                    times.join(", ")
-                ));
-            }
-            Slot::At(_) | Slot::Only | Slot::First | Slot::Channel => {}
-        }
+        self.compare_units(terms, product, option);
+        self.compare_times(terms, option);
         let restrictions = option.restrictions.as_ref();
         let (low, high) = restrictions.map_or((None, None), |r| (r.min_units, r.max_units));
         let units = u64::from(configured.visitors_per_unit);
         if low.is_some_and(|low| units < low) || high.is_some_and(|high| units > high) {
-            self.wrong(format!(
-                "one copy books {units} units; the option takes {} to {}",
-                low.map_or("1".to_owned(), |low| low.to_string()),
-                high.map_or("any number".to_owned(), |high| high.to_string())
-            ));
+            let low = low.map_or("1".to_owned(), |low| low.to_string());
+            let high = high.map_or("any number".to_owned(), |high| high.to_string());
+            let sentence = format!("one copy books {units} units; the option takes {low} to {high}");
+            self.wrong(sentence, "change visitors_per_unit, or name another option");
         }
         let missing: Vec<&str> =
             option.required_contact_fields.iter().map(String::as_str).filter(|f| !is_sent(f)).collect();
         if !missing.is_empty() {
-            self.wrong(format!("the option requires {} of the contact, which no channel tells", missing.join(", ")));
+            let sentence = format!("the option requires {} of the contact, which no channel tells", missing.join(", "));
+            self.wrong(sentence, "ask the supplier to do without it, or name another option");
         }
-        if !product.delivery_formats.is_empty()
-            && !product.delivery_formats.iter().any(|f| self.octo.formats.contains(f))
-        {
-            self.wrong(format!(
-                "tickets come as {}, none of which is among `formats`",
-                product.delivery_formats.join(", ")
-            ));
+        let formats = &product.delivery_formats;
+        if !formats.is_empty() && !formats.iter().any(|format| self.octo.formats.contains(format)) {
+            let sentence = format!("tickets come as {}, none of which is among `formats`", formats.join(", "));
+            self.wrong(sentence, "add one of them");
         }
+        let slow = "set a ticketing deadline that allows for it";
         if product.instant_confirmation == Some(false) {
-            self.warn(
-                "the supplier may confirm later (instantConfirmation is false): a risk for the ticketing deadline",
-            );
+            let sentence =
+                "the supplier may confirm later (instantConfirmation is false): a risk for the ticketing deadline";
+            self.warn(sentence, slow);
         }
         if product.instant_delivery == Some(false) {
-            self.warn("tickets may come later (instantDelivery is false): a risk for the ticketing deadline");
+            self.warn("tickets may come later (instantDelivery is false): a risk for the ticketing deadline", slow);
+        }
+    }
+
+    fn compare_units(&mut self, terms: &BackendTerms, product: &ProductIn, option: &OptionIn) {
+        let chosen = map::unit_id(terms, Some(product), &option.id);
+        let has = unit_names(option);
+        let is_known = |unit: &str| option.units.is_empty() || option.units.iter().any(|known| known.id == unit);
+        let name_one = "name one of those in `units`";
+        match &chosen {
+            Err(error) => self.wrong(format!("{error}; it has {has}"), name_one),
+            Ok(unit) if !is_known(unit) => {
+                self.wrong(format!("option {} has no unit {unit}; it has {has}", option.id), name_one);
+            }
+            Ok(_) => {}
+        }
+        for (kind, unit) in terms.units.iter().filter(|(_, unit)| !is_known(unit)) {
+            self.wrong(format!("units.{kind} is {unit}, which option {} does not have", option.id), name_one);
+        }
+        // Every visitor is booked as one and the same unit: one that goes only beside another would be refused.
+        let mut wanted: Vec<&str> = chosen.iter().chain(terms.units.values()).map(String::as_str).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for unit in wanted {
+            let with = option.units.iter().find(|known| known.id == unit).and_then(|known| known.restrictions.as_ref());
+            let with = with.and_then(|restrictions| restrictions.accompanied_by.as_deref()).unwrap_or_default();
+            if !with.is_empty() && !with.iter().any(|other| other == unit) {
+                let with = with.join(" or ");
+                let sentence = format!("unit {unit} is sold together with {with} only, and would be booked alone");
+                self.wrong(sentence, "name a unit in `units` that goes alone");
+            }
+        }
+    }
+
+    fn compare_times(&mut self, terms: &BackendTerms, option: &OptionIn) {
+        let times = &option.availability_local_start_times;
+        match &terms.slot {
+            Slot::At(time) if !times.is_empty() && !times.iter().any(|known| known.starts_with(time.as_str())) => {
+                let sentence = format!("slot is {time}, and visits begin at {}", times.join(", "));
+                self.wrong(sentence, "name one of those as `slot`");
+            }
+            Slot::Only if times.len() > 1 => {
+                let sentence = format!("slot is \"only\", and visits begin at {}", times.join(", "));
+                self.wrong(sentence, "name one of those as `slot`, or \"first\"");
+            }
+            Slot::At(_) | Slot::Only | Slot::First | Slot::Channel => {}
         }
     }
 
@@ -195,10 +259,10 @@ impl<'a> Live<'a> {
                 self.free = dates.min().map(|date| (date, None));
                 if self.free.is_none() {
                     let today = map::zone_of(self.product.as_ref(), self.octo.time_zone).date_of(cx.now);
-                    self.warn(format!("nothing is free from {today} to {}", today.plus_days(DAYS_AHEAD)));
+                    self.warn(format!("nothing is free from {today} to {}", today.plus_days(DAYS_AHEAD)), ASK);
                 }
             }
-            other => self.wrong(format!("what is free cannot be asked ({})", said(&other))),
+            other => self.wrong(format!("what is free cannot be asked ({})", said(&other)), ASK),
         }
         if self.holds && self.free.is_some() { self.ask = Ask::Slots } else { self.go_on() }
     }
@@ -212,11 +276,11 @@ impl<'a> Live<'a> {
                     return self.ask = Ask::Hold;
                 }
                 map::Chosen::Full | map::Chosen::NoneAt | map::Chosen::Untold => {
-                    self.warn("no time of the first free day has room; nothing is held")
+                    self.warn("no time of the first free day has room; nothing is held", ASK);
                 }
-                map::Chosen::Several => self.wrong("there are several times on a day; name one as `slot`"),
+                map::Chosen::Several => self.wrong("there are several times on a day", "name one as `slot`"),
             },
-            other => self.wrong(format!("the times of a day cannot be asked ({})", said(&other))),
+            other => self.wrong(format!("the times of a day cannot be asked ({})", said(&other)), ASK),
         }
         self.go_on();
     }
@@ -227,14 +291,17 @@ impl<'a> Live<'a> {
         match answer::booking(response, &self.uuid) {
             Heard::Said(booking) => {
                 self.judge_hold(&booking);
+                let code = self.products.get(self.index).map_or("", |product| product.code);
+                let day = self.free.as_ref().map(|(date, _)| date.to_string()).unwrap_or_default();
+                self.done.push(format!("product {code}: a place was held on {day}, as booking {}", self.uuid));
                 self.ask = Ask::Release;
             }
             Heard::Unclear(why) => {
-                self.wrong(format!("a hold was answered in a way that cannot be read ({why}); it is released"));
+                self.wrong(format!("a hold was answered in a way that cannot be read ({why}); it is released"), ASK);
                 self.ask = Ask::Release;
             }
             other => {
-                self.wrong(format!("a hold is refused ({})", said(&other)));
+                self.wrong(format!("a hold is refused ({})", said(&other)), ASK);
                 self.go_on();
             }
         }
@@ -243,17 +310,18 @@ impl<'a> Live<'a> {
     fn judge_hold(&mut self, booking: &BookingIn) {
         if booking.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
             self.wrong(
-                "the supplier's bookings are tests where real ones are expected, or the other way round (test_mode)",
+                "the supplier's bookings are tests where real ones are expected, or the other way round",
+                "change `test_mode`, or the key",
             );
         }
         if map::standing(booking) != Standing::Held {
-            self.warn(format!("a reservation is {} at once, without a hold", booking.status));
+            self.warn(format!("a reservation is {} at once, without a hold", booking.status), ASK);
         }
     }
 
     fn heard_release(&mut self, response: &HttpResponse) {
         match answer::booking(response, &self.uuid) {
-            Heard::Said(booking) if map::standing(&booking).is_over() => self.go_on(),
+            Heard::Said(booking) if map::standing(&booking).is_over() => self.released(),
             _ => self.ask = Ask::Released,
         }
     }
@@ -261,19 +329,28 @@ impl<'a> Live<'a> {
     fn heard_released(&mut self, response: &HttpResponse) {
         match answer::booking(response, &self.uuid) {
             Heard::Said(booking) if !map::standing(&booking).is_over() => {
-                self.wrong(format!("the hold {} could not be released; cancel it at the supplier", self.uuid));
+                self.wrong(format!("the hold {} could not be released", self.uuid), "cancel it at the supplier");
             }
-            Heard::Said(_) | Heard::Absent(_) | Heard::Refused(_) => {}
+            Heard::Said(_) | Heard::Absent(_) | Heard::Refused(_) => return self.released(),
             Heard::OtherWords(_)
             | Heard::SlotGone(_)
             | Heard::Misconfigured(_)
             | Heard::KeyRefused(_)
             | Heard::Later(..)
-            | Heard::Unclear(_) => {
-                self.wrong(format!("whether the hold {} is released is not known; look at the supplier", self.uuid))
-            }
+            | Heard::Unclear(_) => self.release_unknown(),
         }
         self.go_on();
+    }
+}
+
+impl Live<'_> {
+    /// Nothing is left of the hold.
+    fn released(&mut self) {
+        self.done.push(format!("the hold {} was released", self.uuid));
+        self.go_on();
+    }
+    fn release_unknown(&mut self) {
+        self.wrong(format!("whether the hold {} is released is not known", self.uuid), "look at the supplier");
     }
 }
 
@@ -281,6 +358,9 @@ impl LiveCheck for Live<'_> {
     fn next(&mut self, cx: &Context<'_>) -> Option<Call> {
         if self.ask == Ask::Supplier {
             return Some(calls::supplier(self.octo));
+        }
+        if self.ask == Ask::Capabilities {
+            return Some(calls::capabilities(self.octo));
         }
         let (product, id, terms) = self.current()?;
         let option = map::option_id(&terms, self.product.as_ref()).to_owned();
@@ -290,7 +370,7 @@ impl LiveCheck for Live<'_> {
         let party = calls::Party { unit: &unit, count };
         let (date, slot) = self.free.clone().unwrap_or((today, None));
         let call = match self.ask {
-            Ask::Supplier | Ask::Over => return None,
+            Ask::Supplier | Ask::Capabilities | Ask::Over => return None,
             Ask::Product => calls::product(self.octo, id),
             Ask::Calendar => Ok(calls::calendar(self.octo, (id, &option), (today, today.plus_days(DAYS_AHEAD)))),
             Ask::Slots => Ok(calls::availability(self.octo, (id, &option), (date, date), Some(&party))),
@@ -315,6 +395,7 @@ impl LiveCheck for Live<'_> {
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         match self.ask {
             Ask::Supplier => self.heard_supplier(response),
+            Ask::Capabilities => self.heard_capabilities(response),
             Ask::Product => self.heard_product(response),
             Ask::Calendar => self.heard_calendar(response, cx),
             Ask::Slots => self.heard_slots(response),
@@ -329,16 +410,16 @@ impl LiveCheck for Live<'_> {
         match self.ask {
             Ask::Hold => {
                 self.holds = false;
-                self.wrong(format!("a hold got no answer ({why}); it is released"));
+                self.wrong(format!("a hold got no answer ({why}); it is released"), ASK);
                 self.ask = Ask::Release;
             }
             Ask::Release => self.ask = Ask::Released,
             Ask::Released => {
-                self.wrong(format!("whether the hold {} is released is not known; look at the supplier", self.uuid));
+                self.release_unknown();
                 self.go_on();
             }
-            Ask::Supplier | Ask::Product | Ask::Calendar | Ask::Slots | Ask::Over => {
-                self.wrong(format!("the supplier does not answer ({why})"));
+            Ask::Supplier | Ask::Capabilities | Ask::Product | Ask::Calendar | Ask::Slots | Ask::Over => {
+                self.wrong(format!("the supplier does not answer ({why})"), "look at `base_url`, and ask the supplier");
                 self.ask = Ask::Over;
             }
         }
@@ -346,6 +427,10 @@ impl LiveCheck for Live<'_> {
 
     fn findings(&self) -> &[LiveFinding] {
         &self.findings
+    }
+
+    fn done(&self) -> &[String] {
+        &self.done
     }
 }
 

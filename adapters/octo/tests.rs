@@ -933,7 +933,12 @@ fn live(
     assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());
     talk.findings()
         .iter()
-        .map(|found| format!("{}{}", if found.warning { "warning: " } else { "" }, found.sentence))
+        .map(|found| {
+            let kind = if found.warning { "warning: " } else { "" };
+            let about = found.product.as_ref().map_or(String::new(), |code| format!("product {code}: "));
+            assert!(!found.mend.is_empty(), "{found:?}");
+            format!("{kind}{about}{}; {}", found.sentence, found.mend)
+        })
         .collect()
 }
 
@@ -942,7 +947,11 @@ fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
     let backend = octo(json!({}));
     let terms = BackendTerms { units: BTreeMap::from([("adult".into(), "u-adult".into())]), ..Default::default() };
     let day = json!([{ "localDate": "2026-11-22", "available": true, "status": "AVAILABLE", "vacancies": 9 }]);
-    let begin = [("/supplier", Answer(json!({ "id": "s" }))), ("/products/P1", Answer(product()))];
+    let begin = [
+        ("/supplier", Answer(json!({ "id": "s" }))),
+        ("/capabilities", Answer(json!([]))),
+        ("/products/P1", Answer(product())),
+    ];
     let calendar = ("/availability/calendar", Answer(day));
     let asked: Vec<_> = begin.iter().cloned().chain([calendar.clone()]).collect();
     assert_eq!(live(&*backend, "P1/O1", &terms, false, &asked), [""; 0]);
@@ -976,13 +985,15 @@ fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
     let adult =
         |unit: &str| BackendTerms { units: BTreeMap::from([("adult".into(), unit.into())]), ..Default::default() };
     let who = ("/supplier", Answer(json!({ "id": "s" })));
+    // Not every supplier says what it can do.
+    let can = ("/capabilities", Html(404));
     let none = ("/availability/calendar", Answer(json!([])));
     let found = live(
         &*backend,
         "P1/O1",
         &adult("u-child"),
         false,
-        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+        &[who.clone(), can.clone(), ("/products/P1", Answer(product())), none.clone()],
     );
     assert!(found[0].contains("has no unit u-child; it has u-adult"), "{found:?}");
     assert!(found.last().unwrap().starts_with("warning: product LP-B2: nothing is free"), "{found:?}");
@@ -991,7 +1002,7 @@ fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
         "P1/O9",
         &adult("u-adult"),
         false,
-        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+        &[who.clone(), can.clone(), ("/products/P1", Answer(product())), none.clone()],
     );
     assert!(found[0].contains("has no option O9; it has O1"), "{found:?}");
     let found = live(
@@ -999,7 +1010,7 @@ fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
         "P7",
         &adult("u-adult"),
         false,
-        &[who.clone(), ("/products/P7", Refuse(400, error("INVALID_PRODUCT_ID")))],
+        &[who.clone(), can.clone(), ("/products/P7", Refuse(400, error("INVALID_PRODUCT_ID")))],
     );
     assert!(found[0].contains("does not know the product P7"), "{found:?}");
     let mut late = product();
@@ -1007,7 +1018,7 @@ fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
     late["deliveryFormats"] = json!(["PKPASS_URL"]);
     late["options"][0]["requiredContactFields"] = json!(["firstName", "emailAddress"]);
     late["options"][0]["availabilityLocalStartTimes"] = json!(["10:00", "14:00"]);
-    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[who, ("/products/P1", Answer(late)), none]);
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[who, can, ("/products/P1", Answer(late)), none]);
     for part in ["emailAddress", "PKPASS_URL", "instantDelivery", "visits begin at 10:00, 14:00"] {
         assert!(found.iter().any(|found| found.contains(part)), "{part}: {found:?}");
     }
@@ -1015,6 +1026,40 @@ fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
     assert!(found[0].contains("key is not accepted"), "{found:?}");
     let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[("/supplier", NotSent)]);
     assert!(found[0].contains("does not answer"), "{found:?}");
+}
+
+#[test]
+fn what_a_supplier_requires_beyond_the_contract_is_found() {
+    let adult = |unit: &str| {
+        let units = BTreeMap::from([("adult".into(), unit.into())]);
+        BackendTerms { units, ..Default::default() }
+    };
+    let day = json!([{ "localDate": "2026-11-22", "available": true, "status": "AVAILABLE", "vacancies": 9 }]);
+    let look = |asked: Value, offered: Value, unit: &str| {
+        let mut family = product();
+        family["options"][0]["units"] = json!([
+            { "id": "u-adult", "restrictions": { "accompaniedBy": [] } },
+            { "id": "u-child", "restrictions": { "accompaniedBy": ["u-adult"] } },
+        ]);
+        let script = [
+            ("/supplier", Answer(json!({ "id": "s" }))),
+            ("/capabilities", Answer(offered)),
+            ("/products/P1", Answer(family)),
+            ("/availability/calendar", Answer(day.clone())),
+        ];
+        live(&*octo(json!({ "capabilities": asked })), "P1/O1", &adult(unit), false, &script)
+    };
+    let capability = |id: &str, required: bool| json!({ "id": id, "revision": 1, "required": required });
+    let found = look(json!([]), json!([capability("octo/questions", true)]), "u-adult");
+    assert!(found.len() == 1 && found[0].contains("requires octo/questions, which is not known here"), "{found:?}");
+    let found = look(json!([]), json!([capability("octo/pricing", true)]), "u-adult");
+    assert!(found.len() == 1 && found[0].contains("add \"octo/pricing\" to `capabilities`"), "{found:?}");
+    let found = look(json!(["octo/cart"]), json!([capability("octo/pricing", false)]), "u-adult");
+    assert!(found.len() == 1 && found[0].contains("does not offer octo/cart"), "{found:?}");
+    let offered = json!([capability("octo/pricing", true), capability("octo/questions", false)]);
+    assert_eq!(look(json!(["octo/pricing"]), offered, "u-adult"), [""; 0]);
+    let found = look(json!([]), json!([]), "u-child");
+    assert!(found.len() == 1 && found[0].contains("together with u-adult only"), "{found:?}");
 }
 
 #[test]

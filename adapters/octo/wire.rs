@@ -128,6 +128,26 @@ pub(super) struct RestrictionsIn {
 #[serde(expecting = "an object")]
 pub(super) struct UnitIn {
     pub(super) id: String,
+    pub(super) restrictions: Option<UnitRestrictionsIn>,
+}
+
+/// With whom a unit is sold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(super) struct UnitRestrictionsIn {
+    /// One of these units at least has to be booked with it; null or none: it goes alone.
+    #[serde(default)]
+    pub(super) accompanied_by: Option<Vec<String>>,
+}
+
+/// An extension of the contract that the supplier has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = "an object")]
+pub(super) struct CapabilityIn {
+    pub(super) id: String,
+    /// Whether nobody can do without it.
+    #[serde(default)]
+    pub(super) required: bool,
 }
 
 /// One time that can be booked; in a calendar, one day.

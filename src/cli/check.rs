@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::port::{Context, LiveFinding, LiveProduct};
 use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::words::counted;
 use ticketbridge_core::{Millis, TimeZone};
 
 use secrecy::ExposeSecret as _;
@@ -98,25 +99,70 @@ pub(super) async fn live(directory: ConfigDir, holds: bool) -> ExitCode {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let nonce = SystemIds::new(clock.clone()).nonce();
-    let mut wrong = 0;
+    let (mut problems, mut warnings, mut asked) = (0_u32, 0_u32, 0_u32);
     for backend in registry.backends() {
-        for finding in ask(&config, backend, &transport, (clock.as_ref(), nonce), holds).await {
+        let Some(Asked { findings, done }) = ask(&config, backend, &transport, (clock.as_ref(), nonce), holds).await
+        else {
+            continue;
+        };
+        asked += 1;
+        for finding in findings {
+            let place = place_of(&directory, backend.id.as_str(), finding.product.as_deref());
             let kind = if finding.warning { "warning: " } else { "" };
-            say(format_args!("{}: {kind}{}", backend.id, finding.sentence));
-            wrong += usize::from(!finding.warning);
+            let about = finding.product.map_or(String::new(), |code| format!("product {code}: "));
+            say(format_args!("{place}: {kind}{}: {about}{}; {}", backend.id, finding.sentence, finding.mend));
+            let count = if finding.warning { &mut warnings } else { &mut problems };
+            *count += 1;
         }
+        done.iter().for_each(|sentence| say(format_args!("{}: {sentence}", backend.id)));
     }
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    let (asked, wrong) = (counted(asked, "back-end", "back-ends"), counted(problems, "problem", "problems"));
+    match (problems, warnings) {
+        (0, 0) => say(format_args!("asked {asked}: nothing wrong")),
+        (0, _) => say(format_args!("asked {asked}: nothing wrong, {}", counted(warnings, "warning", "warnings"))),
+        (_, 0) => say(format_args!("asked {asked}: {wrong}")),
+        (_, _) => say(format_args!("asked {asked}: {wrong}, {}", counted(warnings, "warning", "warnings"))),
+    }
+    if problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Asks one back-end everything that it can be asked.
+/// What one back-end was asked.
+struct Asked {
+    findings: Vec<LiveFinding>,
+    /// What was done there.
+    done: Vec<String>,
+}
+
+/// Where a back-end, or a product of it, stands in the files: `file:line`, as far as that can be found.
+fn place_of(directory: &ConfigDir, backend: &str, product: Option<&str>) -> String {
+    let (folder, key, name) = product.map_or(("backends", "id", backend), |code| ("products", "code", code));
+    let folder = directory.directory.join(folder);
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path()).collect();
+    files.sort();
+    // A start time is no line of its own.
+    let name = name.split('@').next().unwrap_or(name);
+    for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "toml")) {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let is_it = |line: &str| {
+            let value = line.trim().strip_prefix(key).and_then(|rest| rest.trim_start().strip_prefix('='));
+            value.and_then(|value| value.trim_start().strip_prefix('"')?.split('"').next()) == Some(name)
+        };
+        if let Some(index) = text.lines().position(is_it) {
+            return format!("{}:{}", file.display(), index + 1);
+        }
+    }
+    folder.display().to_string()
+}
+
+/// Asks one back-end everything that it can be asked; `None` where it cannot be asked.
 async fn ask(
     config: &Config,
     backend: &RegisteredBackend,
     transport: &HttpTransport,
     (clock, nonce): (&dyn Clock, [u8; 16]),
     holds: bool,
-) -> Vec<LiveFinding> {
+) -> Option<Asked> {
     let products: Vec<LiveProduct<'_>> = config
         .bookings
         .values()
@@ -130,11 +176,13 @@ async fn ask(
             Ticketing::Backend { .. } | Ticketing::CodePool { .. } | Ticketing::None => None,
         })
         .collect();
-    let Some(mut talk) = backend.backend.live_check(&products, holds, nonce) else { return Vec::new() };
+    let mut talk = backend.backend.live_check(&products, holds, nonce)?;
     let limits = CallLimits { timeout: backend.timeout, at_most: QUESTION_MAX };
     loop {
         let cx = Context::without_delivery(clock.now(), nonce);
-        let Some(call) = talk.next(&cx) else { return talk.findings().to_vec() };
+        let Some(call) = talk.next(&cx) else {
+            return Some(Asked { findings: talk.findings().to_vec(), done: talk.done().to_vec() });
+        };
         match transport.send(&call, limits).await {
             Ok(response) => talk.answered(&response, &cx),
             Err(error) => talk.unanswered(&error.to_string()),

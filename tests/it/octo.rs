@@ -418,16 +418,21 @@ async fn check(supplier: &SimOcto, key: &str, product: &str, flag: &str) -> (boo
 async fn a_configuration_is_checked_against_the_running_supplier() {
     let supplier = SimOcto::start(SimOctoOptions::usual("octo-key", SimTime::new(1.0))).await.expect("a supplier");
     let (good, said) = check(&supplier, "octo-key", "LAKE/DEFAULT", "--live").await;
-    assert!(good, "{said}");
+    assert!(good && said.contains("asked 1 back-end: nothing wrong"), "{said}");
     assert_eq!(supplier.with_books(|books| books.all().count()), 0, "nothing is changed there");
     let (good, said) = check(&supplier, "octo-key", "LAKE", "--live-hold").await;
     assert!(good, "{said}");
+    for part in ["product LP-B2: a place was held on 20", "was released"] {
+        assert!(said.contains(part), "what was done is told: {said}");
+    }
     let held = supplier.with_books(|books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
     assert_eq!(held, [Status::Cancelled], "held for a moment, and released");
     let (good, said) = check(&supplier, "octo-key", "POND", "--live").await;
-    assert!(!good && said.contains("ventrata: product LP-B2: the supplier does not know the product POND"), "{said}");
+    let line = said.lines().find(|line| line.contains("the supplier does not know the product POND")).expect(&said);
+    assert!(!good && line.contains("products/lakeside.toml:") && line.contains("; write the id"), "{said}");
+    assert!(said.contains("asked 1 back-end: 1 problem"), "{said}");
     let (good, said) = check(&supplier, "a-withdrawn-key", "LAKE", "--live").await;
-    assert!(!good && said.contains("ventrata: the key is not accepted"), "{said}");
+    assert!(!good && said.contains("backends/ventrata.toml:") && said.contains("the key is not accepted"), "{said}");
 }
 
 /// A booking that nobody here knows.

@@ -28,6 +28,8 @@ pub trait LiveCheck: Send {
     fn unanswered(&mut self, why: &str);
     /// What was found.
     fn findings(&self) -> &[LiveFinding];
+    /// What was done there, a sentence each: a person wants to know what a supplier saw of it.
+    fn done(&self) -> &[String];
 }
 
 /// Something that a check against the running system found.
@@ -35,6 +37,10 @@ pub trait LiveCheck: Send {
 pub struct LiveFinding {
     /// It works, and should not stay.
     pub warning: bool,
+    /// The code of the product that it is about; of none, it is about the back-end's own settings.
+    pub product: Option<String>,
     /// What is wrong.
     pub sentence: String,
+    /// How to mend it.
+    pub mend: String,
 }
