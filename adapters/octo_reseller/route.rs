@@ -7,13 +7,14 @@
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use ticketbridge_core::port::{Context, Face, HttpReply, Routed};
 use ticketbridge_core::time::UnixMillis;
 
 use super::errors::error;
 
 /// What is seen under `/octo`.
-pub(super) const FACE: Face = Face { root: "octo", route, refusal, dress };
+pub(super) const FACE: Face = Face { root: "octo", route, refusal, dress, wanted };
 
 pub(super) const SUPPLIER: &str = "supplier";
 pub(super) const SUPPLIERS: &str = "suppliers";
@@ -30,8 +31,20 @@ pub(super) const CONFIRM: &str = "confirm";
 pub(super) const EXTEND: &str = "extend";
 pub(super) const CANCEL: &str = "cancel";
 
-/// The one that every answer follows: prices are always told.
+/// The one that there is: prices, told to whoever asks for them.
 pub(super) const PRICING: &str = "octo/pricing";
+/// Where a reseller asks for extensions, and is told which of them an answer follows.
+const ASKED_FOR: &str = "octo-capabilities";
+/// The fields that belong to it.
+const OF_PRICING: [&str; 7] = [
+    "pricing",
+    "pricingFrom",
+    "unitPricing",
+    "unitPricingFrom",
+    "pricingPer",
+    "defaultCurrency",
+    "availableCurrencies",
+];
 /// When a reseller may come again, seconds.
 const COME_AGAIN_S: &str = "5";
 
@@ -79,8 +92,35 @@ fn refusal(status: StatusCode, sentence: &str) -> HttpReply {
     error(status, code, sentence, None)
 }
 
-fn dress(reply: &HttpReply, headers: &mut HeaderMap) {
-    headers.insert("octo-capabilities", HeaderValue::from_static(PRICING));
+/// Whether prices are asked for.
+fn wants_prices(asked: &HeaderMap) -> bool {
+    let all = asked.get_all(ASKED_FOR).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(',')).any(|id| id.trim() == PRICING)
+}
+
+/// What belongs to an extension is told to whoever asked for it: others may not know its fields.
+fn wanted(asked: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
+    if wants_prices(asked) {
+        return None;
+    }
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    without_prices(&mut body);
+    serde_json::to_vec(&body).ok()
+}
+
+fn without_prices(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !OF_PRICING.contains(&name.as_str()));
+            fields.values_mut().for_each(without_prices);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_prices),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn dress(asked: &HeaderMap, reply: &HttpReply, headers: &mut HeaderMap) {
+    headers.insert(ASKED_FOR, HeaderValue::from_static(if wants_prices(asked) { PRICING } else { "" }));
     if reply.status == StatusCode::SERVICE_UNAVAILABLE && !headers.contains_key(http::header::RETRY_AFTER) {
         headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static(COME_AGAIN_S));
     }

@@ -14,7 +14,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::{StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use ticketbridge_core::port::{AuthError, ChannelKind, Context, Face, HttpReply, RawRequest};
 
 use crate::http::{Shared, webhook};
@@ -23,6 +23,8 @@ use crate::service::registry::RegisteredChannel;
 
 /// What a refusal of ours is at most.
 const PROBLEM_BYTES_MAX: usize = 64 * 1024;
+/// What an answer of ours is at most.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The routes of every kind of channel that has addresses of its own.
 pub(super) fn routes() -> Router<Shared> {
@@ -52,7 +54,13 @@ async fn receive(
     let cx = Context::without_delivery(shared.engine.clock().now(), shared.engine.ids().nonce());
     let channel = match whose(kind, &shared, &running, peer, &request, &cx) {
         Ok(channel) => channel,
-        Err(reply) => return dressed(face, reply.unwrap_or_else(|| (face.refusal)(StatusCode::NOT_FOUND, NOBODY))),
+        Err(reply) => {
+            return dressed(
+                face,
+                request.headers(),
+                reply.unwrap_or_else(|| (face.refusal)(StatusCode::NOT_FOUND, NOBODY)),
+            );
+        }
     };
     let path = request.uri().path().trim_start_matches('/').strip_prefix(face.root).unwrap_or_default().to_owned();
     let query = request.uri().query().unwrap_or_default();
@@ -62,12 +70,13 @@ async fn receive(
         Some((endpoint, uri))
     });
     let Some((endpoint, uri)) = call else {
-        return dressed(face, (face.refusal)(StatusCode::NOT_FOUND, "there is no such call"));
+        return dressed(face, request.headers(), (face.refusal)(StatusCode::NOT_FOUND, "there is no such call"));
     };
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;
+    let asked = parts.headers.clone();
     let response = webhook::take(shared, running, channel, endpoint, peer, Request::from_parts(parts, body)).await;
-    in_its_words(face, response).await
+    in_its_words(face, &asked, response).await
 }
 
 const NOBODY: &str = "nobody is served at this address";
@@ -122,20 +131,28 @@ fn coming(kind: &ChannelKind, running: &Arc<Running>, raw: RawRequest<'_>, cx: &
     Some(from.rfc3339(channel.channel.rules().time_zone))
 }
 
-fn dressed(face: &Face, reply: HttpReply) -> Response {
+fn dressed(face: &Face, asked: &HeaderMap, reply: HttpReply) -> Response {
     let mut response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body.clone()).into_response();
-    (face.dress)(&reply, response.headers_mut());
+    (face.dress)(asked, &reply, response.headers_mut());
     response
 }
 
-/// A problem of ours, as the contract writes it; its own answers as they are.
-async fn in_its_words(face: &Face, response: Response) -> Response {
+/// A problem of ours, as the contract writes it; its own answers as they are wanted.
+async fn in_its_words(face: &Face, asked: &HeaderMap, response: Response) -> Response {
     let is_problem =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let (mut parts, body) = response.into_parts();
     if !is_problem {
         let reply = HttpReply { status: parts.status, content_type: "application/json", body: Bytes::new() };
-        (face.dress)(&reply, &mut parts.headers);
+        (face.dress)(asked, &reply, &mut parts.headers);
+        let said = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        let body = match (face.wanted)(asked, &said) {
+            Some(wanted) => {
+                parts.headers.remove(header::CONTENT_LENGTH);
+                Body::from(wanted)
+            }
+            None => Body::from(said),
+        };
         return Response::from_parts(parts, body);
     }
     let said = axum::body::to_bytes(body, PROBLEM_BYTES_MAX).await.unwrap_or_default();
@@ -145,6 +162,6 @@ async fn in_its_words(face: &Face, response: Response) -> Response {
     if let Ok(kind) = reply.content_type.parse() {
         parts.headers.insert(header::CONTENT_TYPE, kind);
     }
-    (face.dress)(&reply, &mut parts.headers);
+    (face.dress)(asked, &reply, &mut parts.headers);
     Response::from_parts(parts, Body::from(reply.body))
 }

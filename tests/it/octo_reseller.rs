@@ -56,7 +56,7 @@ pub(crate) fn resold(files: &mut BTreeMap<String, String>) {
 }
 
 fn octo(method: Method, path: &str) -> Ask {
-    Ask::new(method, format!("/octo/{path}")).token(KEY).header("octo-capabilities", "")
+    Ask::new(method, format!("/octo/{path}")).token(KEY).header("octo-capabilities", "octo/pricing")
 }
 
 /// A call, while the worker runs: what a back-end says at once is in the answer.
@@ -328,6 +328,43 @@ async fn a_manager_accepts_where_the_product_wants_it_and_every_guest_is_named()
     bridge.post(&format!("orders/acme:{OTHER}/decline"), &json!({ "reason": "full" })).await.expect(200);
     assert_eq!(status(&bridge, OTHER).await, "REJECTED");
     assert_eq!(order_of(&bridge, OTHER).await.money.received(), 0, "what is rejected was never charged");
+}
+
+/// The fields of an extension are told to whoever asked for it; a client that knows none of them reads every answer.
+#[tokio::test]
+async fn prices_are_told_to_whoever_asks_for_them() {
+    let bridge = TestBridge::start_with(resold).await;
+    let calls = [
+        (Method::GET, "products".to_owned(), Value::Null),
+        (
+            Method::POST,
+            "availability".to_owned(),
+            json!({ "productId": "TOUR", "optionId": "DEFAULT",
+            "localDateStart": DATE, "localDateEnd": DATE, "units": [{ "id": "unit", "quantity": 1 }] }),
+        ),
+        (Method::POST, "bookings".to_owned(), reservation(UUID, "TOUR", 1)),
+        (Method::GET, format!("bookings/{UUID}"), Value::Null),
+    ];
+    for (method, path, body) in calls {
+        let ask = || {
+            let ask = Ask::new(method.clone(), format!("/octo/{path}")).token(KEY);
+            if body.is_null() { ask } else { ask.json(&body) }
+        };
+        for wanted in [None, Some(""), Some("octo/content")] {
+            let mut asking = ask();
+            if let Some(wanted) = wanted {
+                asking = asking.header("octo-capabilities", wanted);
+            }
+            let reply = bridge.ask(asking).await.expect(200);
+            assert_eq!(reply.headers["octo-capabilities"], "", "{path}");
+            for field in ["pricing", "Pricing", "Currenc"] {
+                assert!(!reply.text().contains(field), "{path}: {}", reply.text());
+            }
+        }
+        let reply = bridge.ask(ask().header("octo-capabilities", "octo/content, octo/pricing")).await.expect(200);
+        assert_eq!(reply.headers["octo-capabilities"], "octo/pricing", "{path}");
+        assert!(reply.text().contains("ricing"), "{path}: {}", reply.text());
+    }
 }
 
 #[tokio::test]

@@ -192,8 +192,10 @@ pub struct Face {
     pub route: fn(method: &Method, path: &str, query: &str, cx: &Context<'_>) -> Option<Routed>,
     /// A refusal that no channel has words for, as the contract writes it.
     pub refusal: fn(status: StatusCode, sentence: &str) -> HttpReply,
-    /// Headers that belong to every answer.
-    pub dress: fn(reply: &HttpReply, headers: &mut HeaderMap),
+    /// Headers that belong to every answer; `asked` are those of the request.
+    pub dress: fn(asked: &HeaderMap, reply: &HttpReply, headers: &mut HeaderMap),
+    /// An answer as whoever sent these headers wants it, where that is another one than everybody's.
+    pub wanted: fn(asked: &HeaderMap, body: &[u8]) -> Option<Vec<u8>>,
 }
 
 /// A call that an address means.
