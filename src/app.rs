@@ -417,7 +417,7 @@ impl Bridge {
         let mut away = std::mem::take(&mut *away.lock().unwrap_or_else(PoisonError::into_inner));
         away.shutdown().await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
-            crate::worker::log_trouble("the database did not close well", &error);
+            crate::trouble::log_trouble("the database did not close well", &error);
         }
         if !stop.abandoned.is_empty() {
             tracing::error!(
@@ -464,7 +464,7 @@ impl Stop {
     async fn task(&mut self, what: &str, mut task: JoinHandle<()>, share: f64) {
         match self.wait(what, &mut task, share).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => crate::worker::log_trouble("a part of the service did not end well", &error),
+            Some(Err(error)) => crate::trouble::log_trouble("a part of the service did not end well", &error),
             None => task.abort(),
         }
     }

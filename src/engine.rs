@@ -35,6 +35,7 @@ mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;
 pub mod unknown_calls;
+mod unknown_product;
 mod unsold;
 mod untaped;
 

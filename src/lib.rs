@@ -18,4 +18,5 @@ pub mod service;
 pub mod statement;
 pub mod telemetry;
 pub mod transport;
+pub(crate) mod trouble;
 pub mod worker;

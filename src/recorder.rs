@@ -12,6 +12,7 @@ pub mod export;
 pub mod file;
 pub mod mask;
 pub mod outcome;
+mod pieces;
 pub mod tape;
 pub mod turns;
 

@@ -36,9 +36,9 @@ use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::effects::MOVED_ON;
 use crate::engine::{Engine, EngineError};
 use crate::recorder::tape;
-use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
+pub(crate) use crate::trouble::log_trouble;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::memory::{ChangesRead, Held, Tokens, Watched};
 
@@ -190,26 +190,4 @@ fn pass_trace_on(job: &Job, call: &mut Call) -> Open {
     span.note("ticketbridge.order", job.order.to_string());
     span.note("ticketbridge.attempt", i64::from(job.attempts));
     span
-}
-
-/// Logs an error with its whole chain, once, where it is handled; the same trouble over and over is said now and then.
-pub(crate) fn log_trouble(what: &str, error: &dyn std::error::Error) {
-    let chain = chain(error);
-    match seldom::is_due(&format!("{what}: {chain}")) {
-        Some(0) => tracing::error!(error = %chain, "{what}"),
-        Some(unsaid) => tracing::error!(error = %chain, unsaid, "{what}"),
-        None => {}
-    }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

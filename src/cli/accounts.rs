@@ -98,7 +98,7 @@ pub(super) async fn accounts(command: Accounts) -> ExitCode {
     }
     let store = match app::open_store(&config).await {
         Ok(store) => store,
-        Err(error) => return fail(crate::worker::chain(&error)),
+        Err(error) => return fail(crate::trouble::chain(&error)),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let live = match Live::new(config, clock.now()) {
@@ -111,12 +111,12 @@ pub(super) async fn accounts(command: Accounts) -> ExitCode {
     match (done, closed) {
         (Ok(()), Ok(())) => ExitCode::SUCCESS,
         (Err(sentence), _) => fail(sentence),
-        (Ok(()), Err(error)) => fail(crate::worker::chain(&error)),
+        (Ok(()), Err(error)) => fail(crate::trouble::chain(&error)),
     }
 }
 
 async fn carry_out(command: Accounts, people: &People, store: &Store, url: &str) -> Result<(), String> {
-    let trouble = |error: &dyn std::error::Error| crate::worker::chain(error);
+    let trouble = |error: &dyn std::error::Error| crate::trouble::chain(error);
     match command {
         Accounts::CreateAdmin { email, .. } => {
             let invited = people.invite(&By::Host, &email, Role::Admin, &Scope::Everything).await;
@@ -162,12 +162,12 @@ fn scope_of(text: &str) -> Result<Scope, String> {
 
 async fn named(store: &Store, name: &str) -> Result<AccountRow, String> {
     let found = if name.contains('@') { store.account_of_email(name).await } else { store.account(name).await };
-    let found = found.map_err(|error| crate::worker::chain(&error))?;
+    let found = found.map_err(|error| crate::trouble::chain(&error))?;
     found.ok_or_else(|| format!("there is no account `{name}`; `ticketbridge accounts list` shows them"))
 }
 
 async fn changed(people: &People, account: &AccountRow, change: Change) -> Result<(), String> {
-    let changed = people.change(&By::Host, &account.id, change).await.map_err(|error| crate::worker::chain(&error))?;
+    let changed = people.change(&By::Host, &account.id, change).await.map_err(|error| crate::trouble::chain(&error))?;
     show(&changed);
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::cli::findings::{is_known, is_whole};
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::worker::chain;
+use crate::trouble::chain;
 
 /// What to do with a database that is no file.
 const OF_A_SERVER: &str = "the configured database belongs to a server: use its own tools, pg_dump and pg_restore or mariadb-dump, as \

@@ -16,7 +16,7 @@ use crate::cli::findings::{Findings, is_known, is_whole};
 use crate::cli::{ConfigDir, backup, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::worker::chain;
+use crate::trouble::chain;
 
 /// Orders that are read at once.
 const PAGE: u32 = 200;

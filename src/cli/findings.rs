@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ticketbridge_store::{SchemaGap, Store};
 
 use crate::cli::{fail, say};
-use crate::worker::chain;
+use crate::trouble::chain;
 
 /// What was found, item by item, as it is found.
 #[derive(Debug, Default)]

@@ -40,7 +40,7 @@ pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> Exi
     let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
     let transport = match HttpTransport::new(WITHIN, policy) {
         Ok(transport) => transport,
-        Err(error) => return fail(crate::worker::chain(&error)),
+        Err(error) => return fail(crate::trouble::chain(&error)),
     };
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     let call = Call { method: Method::GET, url: url.clone(), headers, body, timeout: None, key: None };

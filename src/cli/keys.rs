@@ -31,7 +31,7 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
     }
     let store = match app::open_store(&config).await {
         Ok(store) => store,
-        Err(error) => return fail(crate::worker::chain(&error)),
+        Err(error) => return fail(crate::trouble::chain(&error)),
     };
     if let Err(sentence) = everybody_holds(&store, &config).await {
         // What is wrong is said; that the database closes is no news then.
@@ -54,7 +54,7 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
              reload or restart every instance, then repeat"
         )),
         (Err(error), _) | (_, Err(error)) => {
-            fail(format!("{}; what was done is done: repeat the command to go on", crate::worker::chain(&error)))
+            fail(format!("{}; what was done is done: repeat the command to go on", crate::trouble::chain(&error)))
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
 /// Makes sure that every instance that runs can open what the first key seals: one that cannot would answer nothing any more.
 async fn everybody_holds(store: &Store, config: &Config) -> Result<(), String> {
     let Some(first) = config.data_keys().first().map(fingerprint) else { return Ok(()) };
-    let instances = store.instances(SystemClock::new().now()).await.map_err(|error| crate::worker::chain(&error))?;
+    let instances = store.instances(SystemClock::new().now()).await.map_err(|error| crate::trouble::chain(&error))?;
     let without: Vec<String> = instances
         .into_iter()
         .filter(|instance| !instance.says.split(',').any(|held| held == first))

@@ -12,7 +12,7 @@ use crate::cli::findings::{Findings, is_known, is_whole};
 use crate::cli::{ConfigDir, backup, database, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::worker::chain;
+use crate::trouble::chain;
 
 /// Rows that a migration goes through in a second, at the least: for the estimate where it cannot be rehearsed.
 const ROWS_PER_SECOND: u64 = 20_000;

@@ -75,13 +75,13 @@ pub(super) async fn record(command: Record) -> ExitCode {
 async fn write(config: &Config, time: (UnixMillis, UnixMillis), path: &Path) -> Result<String, String> {
     let registry = Registry::build(config).map_err(|error| error.to_string())?;
     database::is_there(config)?;
-    let store = app::open_store(config).await.map_err(|error| crate::worker::chain(&error))?;
+    let store = app::open_store(config).await.map_err(|error| crate::trouble::chain(&error))?;
     let ids = SystemIds::new(std::sync::Arc::new(SystemClock::new()));
     let random = [ids.nonce(), ids.nonce(), ids.nonce()];
     let exported = export::export_to(path, &store, &registry, time, &app::sealer(config), random).await;
     let closed = store.close().await;
-    let recorded = exported.map_err(|error| crate::worker::chain(&error))?;
-    closed.map_err(|error| crate::worker::chain(&error))?;
+    let recorded = exported.map_err(|error| crate::trouble::chain(&error))?;
+    closed.map_err(|error| crate::trouble::chain(&error))?;
     for sentence in &recorded.left_out {
         warn(format_args!("not in it: {sentence}"));
     }
@@ -107,7 +107,7 @@ async fn played(arguments: &ReplayArguments) -> Result<crate::replay::Report, St
     let config = Config::load_for_replay(&arguments.config.directory, &Environment::Process)
         .map_err(|report| format!("the configuration cannot be used:\n{report}"))?;
     let recorded = file::read(&arguments.file, &app::sealer(&config))
-        .map_err(|error| format!("{}: {}", arguments.file.display(), crate::worker::chain(&error)))?;
+        .map_err(|error| format!("{}: {}", arguments.file.display(), crate::trouble::chain(&error)))?;
     let expected = match &arguments.expect {
         None => Expected::default(),
         Some(path) => {
@@ -116,5 +116,5 @@ async fn played(arguments: &ReplayArguments) -> Result<crate::replay::Report, St
         }
     };
     crate::telemetry::start_logging(&crate::config::Log::quiet());
-    replay(recorded, config, &expected).await.map_err(|error| crate::worker::chain(&error))
+    replay(recorded, config, &expected).await.map_err(|error| crate::trouble::chain(&error))
 }

@@ -58,7 +58,7 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
     };
     let bridge = match started {
         Ok(bridge) => bridge,
-        Err(error) => return fail(crate::worker::chain(&error)),
+        Err(error) => return fail(crate::trouble::chain(&error)),
     };
     say_what_runs(&bridge);
     say(format_args!("ticketbridge listens on {}", bridge.url()));

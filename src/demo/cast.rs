@@ -164,7 +164,7 @@ pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
     let config = Config::load(&directory.join("config"), &environment).map_err(|report| report.to_string())?;
     crate::telemetry::start_logging(&config.log);
     let parts = Parts { ids: Arc::new(ids), clock, transport: None, environment, work: Work::ByItself };
-    let bridge = app::start(config, parts).await.map_err(|error| crate::worker::chain(&error))?;
+    let bridge = app::start(config, parts).await.map_err(|error| crate::trouble::chain(&error))?;
     partners.meet(&bridge);
     let url = bridge.url();
     let hints = Some(format!("{url}/backends/octo/hints/{}", secrets.octo_hints));

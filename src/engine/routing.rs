@@ -15,7 +15,7 @@ use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, Store
 use crate::engine::arrival::Incoming;
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::snapshots::{self, Synced};
-use crate::engine::{Applied, Change, EngineError, counts, credit, resold, unsold};
+use crate::engine::{Applied, Change, EngineError, counts, credit, resold, unknown_product};
 
 /// What a message led to, before it is put into the channel's words.
 enum Routed {
@@ -50,7 +50,7 @@ pub(crate) async fn take(
     };
     if let Routed::Refused(rejection) = &routed {
         note_price(&incoming.channel.id, incoming.endpoint.name, rejection);
-        unsold::note(incoming, inbox_id, rejection);
+        unknown_product::note(incoming, inbox_id, rejection);
     }
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),

@@ -4,9 +4,8 @@
 //! once the product is there: their guests may have paid.
 
 use bytes::Bytes;
+use ticketbridge_core::ChannelId;
 use ticketbridge_core::port::{Inbound, Message};
-use ticketbridge_core::quoted::Quoted;
-use ticketbridge_core::{ChannelId, ProductCode, Rejection, Why};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict, PageRequest};
 
 use crate::engine::arrival::Incoming;
@@ -20,27 +19,6 @@ use crate::service::registry::RegisteredChannel;
 const PAGE: u32 = 100;
 /// Refused messages that are looked through, the newest of a channel; older ones are for a person.
 const LOOKED_AT: usize = 2_000;
-
-/// Says aloud that a booking was refused whose product nobody knows.
-pub(crate) fn note(incoming: &Incoming, inbox_id: &str, rejection: &Rejection) {
-    let (Why::OffSale, Some(code)) = (rejection.why, product_of(&incoming.inbound)) else { return };
-    let channel = &incoming.channel.id;
-    metrics::counter!("ticketbridge_unsold_messages_total", "channel" => channel.to_string()).increment(1);
-    tracing::warn!(%channel, call = incoming.endpoint.name, inbox = inbox_id, product = %Quoted::code(code.as_str()),
-        "a booking is refused, since no such product is configured, and is kept: add the product and reload, and it is taken on");
-}
-
-/// The product of a whole order that a channel tells: one that it has sold, whatever we say. What other channels sell, they do not sell when
-/// we refuse it.
-fn product_of(inbound: &Inbound) -> Option<&ProductCode> {
-    let Inbound::Message(envelope) = inbound else { return None };
-    match &envelope.message {
-        Message::Snapshot(snapshot) => snapshot.sale.product.booking.as_ref(),
-        Message::Sale(_) | Message::Booking { .. } | Message::Listing(_) | Message::Act(_) | Message::Note { .. } => {
-            None
-        }
-    }
-}
 
 /// Whether what was refused for want of its product can be taken on now.
 fn is_sold_now(running: &Running, channel: &RegisteredChannel, row: &InboxRow, inbound: &Inbound) -> bool {

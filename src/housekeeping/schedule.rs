@@ -41,7 +41,7 @@ impl Schedule {
     /// Stops it; a run under way ends by itself.
     pub async fn stop(mut self) {
         if let Err(error) = self.0.shutdown().await {
-            crate::worker::log_trouble("the scheduler did not stop well", &error);
+            crate::trouble::log_trouble("the scheduler did not stop well", &error);
         }
     }
 }
@@ -51,7 +51,7 @@ pub async fn start(shared: Shared) -> Option<Schedule> {
     match try_start(shared).await {
         Ok(scheduler) => Some(Schedule(scheduler)),
         Err(error) => {
-            crate::worker::log_trouble("housekeeping cannot be scheduled", &error);
+            crate::trouble::log_trouble("housekeeping cannot be scheduled", &error);
             None
         }
     }
@@ -88,7 +88,7 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
 /// What is not left to the clock alone: a service that is started anew every night would never come to it.
 pub async fn at_start(shared: &Shared) {
     if let Err(error) = shared.worker.try_keys_again().await {
-        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+        crate::trouble::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
     // Until a back-end has said what is left, its dates cannot be sold as they are there.
     run(shared, Task::Availability).await;
@@ -193,7 +193,7 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
     if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name)
         && let Err(error) = task.carry_out(shared).await
     {
-        crate::worker::log_trouble("housekeeping failed", &error);
+        crate::trouble::log_trouble("housekeeping failed", &error);
     }
 }
 
@@ -221,7 +221,7 @@ async fn run(shared: &Shared, task: Task) {
     let lease = match taken {
         Ok(Some(lease)) => lease,
         Ok(None) => return,
-        Err(error) => return crate::worker::log_trouble("a task's lease cannot be had", &error),
+        Err(error) => return crate::trouble::log_trouble("a task's lease cannot be had", &error),
     };
     shared.recorder.record(now, || Piece::Task { name: name.to_owned() });
     match task.carry_out(shared).await {
@@ -229,7 +229,7 @@ async fn run(shared: &Shared, task: Task) {
             metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
             tracing::info!(job = name, done, "housekeeping is done");
         }
-        Err(error) => crate::worker::log_trouble("housekeeping failed; it is tried at the next turn", &error),
+        Err(error) => crate::trouble::log_trouble("housekeeping failed; it is tried at the next turn", &error),
     }
     let released: Result<bool, StoreError> = shared
         .engine
@@ -240,7 +240,7 @@ async fn run(shared: &Shared, task: Task) {
         })
         .await;
     if let Err(error) = released {
-        crate::worker::log_trouble("a task's lease could not be given back; it runs out by itself", &error);
+        crate::trouble::log_trouble("a task's lease could not be given back; it runs out by itself", &error);
     }
 }
 

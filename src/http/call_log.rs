@@ -135,7 +135,7 @@ impl Writer {
             if let Err(error) = written {
                 // Most often whoever sent the calls could not be served either, and that is said.
                 if let Some(unsaid) = seldom::is_due(&seldom::root(&error)) {
-                    tracing::error!(error = %crate::worker::chain(&error), unsaid, "records of calls could not be written");
+                    tracing::error!(error = %crate::trouble::chain(&error), unsaid, "records of calls could not be written");
                 }
             }
         }

@@ -93,7 +93,7 @@ pub async fn readyz(State(shared): State<Shared>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(why) => {
             if !matches!(why, Unready::Stopping) {
-                crate::worker::log_trouble("not ready", &why);
+                crate::trouble::log_trouble("not ready", &why);
             }
             (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
         }
@@ -156,11 +156,11 @@ async fn count_within(shared: &Shared) {
         Ok(Ok(())) if !shared.engine.store().takes_commits() || shared.engine.store().is_damaged() => 0.0,
         Ok(Ok(())) => 1.0,
         Ok(Err(error)) => {
-            crate::worker::log_trouble("some metrics could not be counted", &error);
+            crate::trouble::log_trouble("some metrics could not be counted", &error);
             0.0
         }
         Err(error) => {
-            crate::worker::log_trouble("some metrics could not be counted", &error);
+            crate::trouble::log_trouble("some metrics could not be counted", &error);
             0.0
         }
     };

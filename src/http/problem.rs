@@ -183,7 +183,7 @@ impl From<EngineError> for Problem {
                     return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "the cursor is not one of ours")
                         .at("cursor");
                 }
-                crate::worker::log_trouble("a request could not be carried out", &error);
+                crate::trouble::log_trouble("a request could not be carried out", &error);
                 Problem::trouble()
             }
         }

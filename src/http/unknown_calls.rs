@@ -97,7 +97,7 @@ pub(crate) async fn note(
     if let Ok(Err(error)) = shared.works.within("unknown_call", NOTE_WITHIN, noted).await
         && let Some(unsaid) = seldom::is_due(&seldom::root(&error))
     {
-        tracing::error!(error = %crate::worker::chain(&error), unsaid, "the trace of an unknown call could not be written");
+        tracing::error!(error = %crate::trouble::chain(&error), unsaid, "the trace of an unknown call could not be written");
     }
 }
 

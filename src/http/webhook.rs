@@ -463,7 +463,7 @@ impl Arrived {
     fn trouble(&self, inbound: Option<&Inbound>, error: &dyn std::error::Error) -> Ended {
         // The metrics count every one of them.
         if let Some(unsaid) = seldom::is_due(&seldom::root(error)) {
-            tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error), unsaid,
+            tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::trouble::chain(error), unsaid,
                 "a call could not be taken; the sender is asked to come again");
         }
         self.say(inbound, &Answer::TryLater(COME_AGAIN), "try_later", None)
@@ -638,7 +638,7 @@ impl Arrived {
         match self.shared.engine.apply(&order.id, command, actor).await {
             Ok(applied) => Some(applied.order),
             Err(error) => {
-                crate::worker::log_trouble("what an answer says could not be noted", &error);
+                crate::trouble::log_trouble("what an answer says could not be noted", &error);
                 None
             }
         }

@@ -9,9 +9,9 @@ use ticketbridge_core::UnixMillis;
 use ticketbridge_core::message::StockKey;
 use ticketbridge_store::{ClaimKind, Store, StoreError};
 
-use super::export::read;
 use super::file::{Claimed, Taken};
 use super::mask::Mask;
+use super::pieces::read;
 use super::tape::{Moved, Piece};
 use crate::engine::purchase_limits::{document_hash, phone_hash};
 

@@ -9,17 +9,15 @@ use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
-use ticketbridge_store::{Sealer, Store, StoreError, TapePiece};
+use ticketbridge_store::{Sealer, Store, StoreError};
 
 use super::before;
 use super::file::{self, Drawn, FileError, Recorded};
 use super::mask::Mask;
 use super::outcome::outcome;
+use super::pieces::{READ_MAX, read};
 use super::tape::{Back, Piece};
 use crate::service::registry::Registry;
-
-/// Pieces that are read at once.
-const READ_MAX: u32 = 500;
 
 /// Why a recording cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -130,22 +128,6 @@ pub async fn export_to(
     let recorded = export(store, registry, time, stand_ins).await?;
     file::write(path, &recorded, sealer, &hex::encode(random[2]))?;
     Ok(recorded)
-}
-
-pub(super) async fn read(
-    store: &Store,
-    time: (UnixMillis, UnixMillis),
-) -> Result<Vec<(UnixMillis, Piece)>, StoreError> {
-    let (mut pieces, mut last) = (Vec::new(), None::<TapePiece>);
-    loop {
-        let found = store.read_tape(time, last.as_ref(), READ_MAX).await?;
-        // A piece that a later version wrote is not understood, and so not played.
-        pieces.extend(found.iter().filter_map(|piece| Some((piece.at, serde_json::from_slice(&piece.content).ok()?))));
-        match found.last() {
-            Some(end) => last = Some(end.clone()),
-            None => return Ok(pieces),
-        }
-    }
 }
 
 async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTreeMap<OrderId, Order>, StoreError> {

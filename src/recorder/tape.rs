@@ -183,7 +183,7 @@ impl Writer {
                 })
                 .await;
             if let Err(error) = written {
-                crate::worker::log_trouble("a part of the recording could not be written", &error);
+                crate::trouble::log_trouble("a part of the recording could not be written", &error);
             }
         }
     }

@@ -111,6 +111,6 @@ pub async fn after_a_change(shared: &Shared) {
     if shared.engine.live().has_let_through()
         && let Err(error) = shared.worker.try_keys_again().await
     {
-        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+        crate::trouble::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
 }

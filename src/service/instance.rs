@@ -43,7 +43,7 @@ pub(crate) async fn tell(shared: &Shared) -> Result<(), StoreError> {
 /// The same as a part of housekeeping.
 pub(crate) async fn tell_or_log(shared: &Shared) {
     if let Err(error) = tell(shared).await {
-        crate::worker::log_trouble("the other instances cannot be told which keys this one holds", &error);
+        crate::trouble::log_trouble("the other instances cannot be told which keys this one holds", &error);
     }
 }
 
@@ -59,6 +59,6 @@ pub(crate) async fn leave(shared: &Shared) {
         })
         .await;
     if let Err(error) = left {
-        crate::worker::log_trouble("this instance could not take its leave; it is forgotten by itself", &error);
+        crate::trouble::log_trouble("this instance could not take its leave; it is forgotten by itself", &error);
     }
 }

@@ -63,7 +63,7 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     let config = Config::load(&running.config.source, &shared.environment)?;
     let (policy, keys) = (config.address_policy(), config.data_keys());
     let trouble =
-        |error: &dyn std::error::Error| Report::of_trouble(&running.config.source, &crate::worker::chain(error));
+        |error: &dyn std::error::Error| Report::of_trouble(&running.config.source, &crate::trouble::chain(error));
     match shared.engine.store().sealed_beyond(&keys).await {
         Ok(None) => {}
         Ok(Some(column)) => return Err(Report::of_missing_data_key(&config, &column.name())),
@@ -96,10 +96,10 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     let now = shared.engine.running();
     // It is noted again at the next start and the next change; until then orders tell it.
     if let Err(error) = note_currencies(shared.engine.store(), &now.config).await {
-        crate::worker::log_trouble("the currencies of the credit accounts could not be noted", &error);
+        crate::trouble::log_trouble("the currencies of the credit accounts could not be noted", &error);
     }
     if let Err(error) = shared.worker.try_keys_again().await {
-        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+        crate::trouble::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
     warn_of_waiting(shared).await;
     take_on_unsold(shared).await;
@@ -110,7 +110,7 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
 /// may have been added.
 pub(crate) async fn take_on_unsold(shared: &Shared) {
     if let Err(error) = shared.engine.take_on_unsold().await {
-        crate::worker::log_trouble("bookings of products that are configured now could not be taken on", &error);
+        crate::trouble::log_trouble("bookings of products that are configured now could not be taken on", &error);
     }
 }
 
@@ -119,7 +119,7 @@ async fn warn_of_waiting(shared: &Shared) {
     let registry = &shared.engine.running().registry;
     let counts = match shared.engine.store().job_counts().await {
         Ok(counts) => counts,
-        Err(error) => return crate::worker::log_trouble("waiting deliveries cannot be counted", &error),
+        Err(error) => return crate::trouble::log_trouble("waiting deliveries cannot be counted", &error),
     };
     for count in counts.iter().filter(|count| count.state == JobState::Pending) {
         let is_known = match Destination::parse(&count.destination) {

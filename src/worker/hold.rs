@@ -89,7 +89,7 @@ impl Worker {
     /// Gives a place back. What cannot be given back now runs out by itself, and holds none of the others up.
     pub(super) async fn give_back_or_log(&self, order: &Order, booking: &Booking) {
         if let Err(error) = self.give_back(order, booking).await {
-            crate::worker::log_trouble("a place that was held could not be given back; it runs out by itself", &error);
+            crate::trouble::log_trouble("a place that was held could not be given back; it runs out by itself", &error);
         }
     }
 

@@ -49,7 +49,7 @@ fn account_of(call: &Call) -> String {
 }
 
 fn in_the_database(error: &StoreError) -> String {
-    format!("no access token: {}", crate::worker::chain(error))
+    format!("no access token: {}", crate::trouble::chain(error))
 }
 
 impl Worker {
@@ -146,7 +146,7 @@ impl Worker {
             })
             .await;
         if let Err(error) = shared {
-            crate::worker::log_trouble("an access token could not be shared with other instances", &error);
+            crate::trouble::log_trouble("an access token could not be shared with other instances", &error);
         }
         fetched.map(|token| self.keep_token(slot, &token))
     }

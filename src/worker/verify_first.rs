@@ -281,7 +281,7 @@ impl Worker {
             })
             .await;
         if let Err(error) = noted {
-            crate::worker::log_trouble("a call could not be noted", &error);
+            crate::trouble::log_trouble("a call could not be noted", &error);
         }
     }
 

@@ -217,7 +217,7 @@ impl Worker {
         let worker = self.clone();
         tokio::spawn(async move {
             if let Err(error) = worker.read_hinted(&backend, &about).await {
-                crate::worker::log_trouble("a hint could not be followed; what is polled finds it", &error);
+                crate::trouble::log_trouble("a hint could not be followed; what is polled finds it", &error);
             }
         });
         Hinted::Followed

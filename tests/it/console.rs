@@ -238,7 +238,7 @@ async fn filters_stand_in_the_address_and_lists_go_on() {
         .text();
     assert_eq!(found.matches("/console/orders/ord_").count(), 1);
     let audit = browser.open("/console/audit").await.expect(200).text();
-    assert!(audit.contains("orders_search") && audit.contains("calls"), "{audit}");
+    assert!(audit.contains("Searched orders by a guest") && audit.contains("calls"), "{audit}");
 }
 
 #[tokio::test]

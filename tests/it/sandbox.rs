@@ -15,13 +15,10 @@ use std::time::Duration;
 use chrono::{NaiveDate, TimeDelta};
 use tempfile::TempDir;
 use ticketbridge::app::{self, Bridge, Parts, Work};
-use ticketbridge::clock::{Clock as _, SystemClock, SystemIds};
+use ticketbridge::clock::{SystemClock, SystemIds};
 use ticketbridge::config::{Config, Environment};
-use ticketbridge::recorder::export::export;
-use ticketbridge::replay::{Expected, replay};
-use ticketbridge::service::registry::Registry;
 use ticketbridge::transport::{AddressPolicy, HttpTransport};
-use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_core::Millis;
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::stories::{Channel, play};
 use ticketbridge_sandbox::{Journal, SimBackend, SimBackendOptions, SimTime, Stage, Story, Verdict};
@@ -51,9 +48,7 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 struct Scene<C> {
     stage: Stage<C>,
     bridge: Bridge,
-    directory: TempDir,
-    /// When it began.
-    since: UnixMillis,
+    _directory: TempDir,
 }
 
 /// What a simulated platform is told when it starts.
@@ -80,7 +75,6 @@ async fn scene<C: Channel>(
     let config = Config::load(&directory.path().join("config"), &environment)
         .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
     let clock = Arc::new(SystemClock::new());
-    let since = clock.now();
     let policy = AddressPolicy::for_base_urls(true, []);
     let http = HttpTransport::new(Millis::seconds(3), policy).expect("a way out");
     let parts = Parts {
@@ -95,7 +89,7 @@ async fn scene<C: Channel>(
     backend.set_bridge_url(bridge.url());
     let mut stage = Stage::new(&bridge.url(), TOKEN, channel, backend);
     stage.patience = PATIENCE;
-    Scene { stage, bridge, directory, since }
+    Scene { stage, bridge, _directory: directory }
 }
 
 fn journal_of(channel: &impl Channel) -> Journal {
@@ -131,9 +125,6 @@ fn write_configuration(directory: &Path, replaced: &[(&str, String)], backend: &
         for (from, to) in replaced {
             text = text.replace(from, to);
         }
-        if name == "ticketbridge.toml" {
-            text.push_str("\n[recorder]\nkeep = \"48h\"\n");
-        }
         write_file(&directory.join("config").join(&name), &text);
     }
 }
@@ -163,20 +154,6 @@ async fn all_pass<C: Channel>(scene: Scene<C>, stories: &[Story<C>]) {
     }
     scene.bridge.stop().await;
     assert!(problems.is_empty(), "{problems:#?}");
-    plays_again(&scene.directory, scene.since).await;
-}
-
-/// What was recorded of the stories comes out the same when it is played, however its messages crossed.
-async fn plays_again(directory: &TempDir, since: UnixMillis) {
-    let config = Config::load_for_replay(&directory.path().join("config"), &environment()).expect("a configuration");
-    let store = app::open_store(&config).await.expect("the database");
-    let registry = Registry::build(&config).expect("the partners");
-    let until = SystemClock::new().now() + Millis(1);
-    let recorded = export(&store, &registry, (since, until), [7; 32]).await.expect("a recording");
-    store.close().await.expect("it closes");
-    let report = replay(recorded, config, &Expected::default()).await.expect("it can be played");
-    assert_eq!(report.unexplained, 0, "{report}");
-    assert!(report.equal > 20, "{report}");
 }
 
 /// The story finds the misbehaviour out, and names it with these words. On a machine that is too busy for little patience it is played

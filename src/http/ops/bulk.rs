@@ -380,7 +380,7 @@ pub(crate) async fn carry_on_all(shared: &Shared, calls: &'static [Call]) -> Res
 
 async fn carry_on_or_log(shared: &Shared, calls: &'static [Call], id: &str) {
     if let Err(error) = carry_on(shared, calls, id).await {
-        crate::worker::log_trouble("an act on many does not go on; it is taken up again", &error);
+        crate::trouble::log_trouble("an act on many does not go on; it is taken up again", &error);
     }
 }
 

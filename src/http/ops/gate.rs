@@ -213,7 +213,7 @@ impl Gate {
             && let Err(why) = health::database(&self.shared).await
         {
             // Nobody waits a minute for a database that hangs.
-            crate::worker::log_trouble(call.path, &why);
+            crate::trouble::log_trouble(call.path, &why);
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format!("{why}; nothing was done"))
                 .after(5)
                 .into_response();
@@ -312,7 +312,7 @@ fn limit_of(call: &Call) -> Duration {
 
 /// The answer where there is none: what was begun goes on, and may still come to its end.
 fn unfinished(call: &Call, limit: Duration, why: Unfinished) -> Response {
-    crate::worker::log_trouble(call.path, &why);
+    crate::trouble::log_trouble(call.path, &why);
     let sentence = match (why, call.verb) {
         (Unfinished::NoRoom, _) => "too much is being worked on; nothing was done, try again".to_owned(),
         (Unfinished::TooLate, Verb::Get) => {

@@ -104,7 +104,7 @@ impl Onlooker {
                 Ok(None) => return None,
                 Err(error) => {
                     // A database that does not answer is no end: it is looked again.
-                    crate::worker::log_trouble("changes cannot be read for those who look on", &error);
+                    crate::trouble::log_trouble("changes cannot be read for those who look on", &error);
                 }
             }
             if now - self.said_at >= BEAT_EVERY {
