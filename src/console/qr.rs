@@ -58,7 +58,7 @@ mod tests {
         let size = QrCode::encode_text("otpauth://totp/a", QrCodeEcc::Medium).expect("it fits").size() + 2 * MARGIN;
         assert!(drawn.contains(&format!(r#"viewBox="0 0 {size} {size}""#)), "{drawn}");
         assert!(drawn.contains(&format!(r#"rect width="{size}" height="{size}""#)), "the margin is white too: {drawn}");
-        assert!(MARGIN >= 4, "readers want four empty squares around it");
+        const { assert!(MARGIN >= 4, "readers want four empty squares around it") };
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub struct One {
 }
 
 /// `orders …`.
+#[expect(clippy::large_enum_variant, reason = "a command line is read once")]
 #[derive(Debug, Subcommand)]
 pub enum Orders {
     /// Orders, newest first

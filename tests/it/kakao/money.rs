@@ -354,6 +354,9 @@ async fn a_return_that_finishes_late_is_one_return_however_it_is_told() {
     }
 }
 
+/// What makes the money of a reservation not add up.
+type Spoil = dyn Fn(&mut serde_json::Value);
+
 /// Money that does not add up is shown: counted and not named, named twice, kept of what lives, or left of what is whole (korea.md 7.4, 7.5).
 #[tokio::test]
 async fn money_that_does_not_add_up_is_shown() {
@@ -363,7 +366,7 @@ async fn money_that_does_not_add_up_is_shown() {
         it["payments"][0]["cancelable_krw"] = json!(46_500);
         it["payments"][1] = it["payments"][0].clone();
     };
-    let wrong: [(&str, AttentionKind, &dyn Fn(&mut serde_json::Value)); 4] = [
+    let wrong: [(&str, AttentionKind, &Spoil); 4] = [
         ("counted as returned, by no movement", BooksDiffer, &|it| it["amounts"]["refunded_krw"] = json!(5_000)),
         ("one payment named twice", BooksDiffer, &twice),
         ("a fee of what lives", Contradiction, &|it| it["amounts"]["fee_krw"] = json!(5_000)),
