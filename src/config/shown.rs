@@ -130,12 +130,13 @@ fn written(key: &str, value: &Value) -> String {
     }
 }
 
-/// An address of a database or a page without the password in it.
+/// An address of a database or a page without what may be a password in it: all before the last `@`, and all after the `?`.
 fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    match rest.split('/').next().and_then(|authority| authority.rsplit_once('@')) {
-        Some((user, _)) => format!("{scheme}://{HIDDEN}{}", rest.get(user.len()..).unwrap_or_default()),
-        None => text.to_owned(),
+    let (address, query) = rest.split_once('?').map_or((rest, ""), |(address, _)| (address, "?***"));
+    match address.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{query}"),
+        None => format!("{scheme}://{address}{query}"),
     }
 }
 
@@ -178,6 +179,33 @@ calendar = [{ from = "2026-11-01", stock = 200 }]
             "booking_product[LP-B1].calendar[0].stock = 200\n",
         ] {
             assert!(all.contains(expected), "{expected}{all}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_hidden_wherever_it_stands_in_an_address() {
+        for (written, shown) in [
+            ("postgres://db/bridge?user=me&password=hunter2", "postgres://db/bridge?***"),
+            ("postgres://me:hun/ter2@db/bridge", "postgres://***@db/bridge"),
+            ("mysql://me:hun@ter2@db/bridge?ssl-mode=required", "mysql://***@db/bridge?***"),
+            ("sqlite://data/ticketbridge.db", "sqlite://data/ticketbridge.db"),
+            ("https://api.example/v1", "https://api.example/v1"),
+            ("Asia/Seoul", "Asia/Seoul"),
+        ] {
+            assert_eq!(without_password(written), shown);
+        }
+    }
+
+    /// What an adapter says is a secret of its settings is hidden under its name, however it is nested.
+    #[test]
+    fn every_secret_of_an_adapter_is_hidden() {
+        let channels = ticketbridge_adapters::CHANNELS.iter().flat_map(|kind| kind.secrets);
+        let secrets: Vec<&str> =
+            channels.chain(ticketbridge_adapters::BACKENDS.iter().flat_map(|kind| kind.secrets)).copied().collect();
+        assert!(secrets.len() > 10, "{secrets:?}");
+        for path in secrets {
+            let name = path.trim_end_matches(".*");
+            assert_eq!(written(name, &Value::String("hunter2".to_owned())), HIDDEN, "{path}");
         }
     }
 
