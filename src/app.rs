@@ -312,7 +312,6 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         health: Health::default(),
         instance,
     };
-    crate::service::reload::take_on_unsold(&shared).await;
     crate::service::instance::tell(&shared).await.map_err(StartError::Database)?;
     let recorder = tokio::spawn(tape.run(store.clone(), parts.ids.clone(), finish.clone()));
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));

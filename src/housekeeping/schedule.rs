@@ -93,6 +93,7 @@ pub async fn at_start(shared: &Shared) {
     // Until a back-end has said what is left, its dates cannot be sold as they are there.
     run(shared, Task::Availability).await;
     run(shared, Task::ForgetGuests).await;
+    crate::service::reload::take_on_unsold(shared).await;
 }
 
 /// What is done by the clock.
