@@ -195,8 +195,7 @@ fn used_lines(order: &Order, booking: &BookingId) -> Vec<Value> {
 
 /// The units that were neither used nor cancelled, line by line.
 fn unused(order: &Order) -> Vec<Value> {
-    let lines = order.channel_state.as_deref().map(|m| m.standing.lines.as_slice()).unwrap_or_default();
-    let left = lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
+    let left = order.lines().iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
     left.filter(|(_, units)| *units > 0)
         .map(|(line, units)| json!({ "detail_no": line.detail, "quantity": units }))
         .collect()

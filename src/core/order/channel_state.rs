@@ -422,6 +422,13 @@ pub struct ChannelState {
     pub doubts: Vec<String>,
 }
 
+impl Standing {
+    /// Whether a payment was made with this link.
+    pub(crate) fn is_paid_by(&self, link: &str) -> bool {
+        self.payments.iter().any(|payment| payment.link.as_deref() == Some(link))
+    }
+}
+
 impl ChannelState {
     /// The link that the guest can pay with.
     pub fn live_link(&self) -> Option<&PaymentLink> {

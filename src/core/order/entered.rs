@@ -45,7 +45,7 @@ impl Order {
 
     /// What it has told by now, if that is not yet the visit of everybody; `None` also where nobody can say whose visit it is.
     pub(crate) fn part_of_visit(&self, booking: &Booking, told: &GateCount) -> Option<Entered> {
-        let lines = self.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default();
+        let lines = self.lines();
         let live = self.live_units();
         if !self.rules.channel.redemption_reported || lines.is_empty() || live < 2 {
             return None;
@@ -70,7 +70,7 @@ impl Order {
 
     /// The same, with the units that it comes to by line: those that the channel counts as used first, then in their order.
     pub(crate) fn with_lines(&self, booking: &Booking, entered: Entered) -> Entered {
-        let lines = self.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default();
+        let lines = self.lines();
         let mut rest = self.units_used(booking, &entered);
         let mut used = vec![0_u32; lines.len()];
         let read: BTreeSet<u32> = entered.tickets.iter().filter_map(|id| self.unit_of(booking, id)).collect();
@@ -118,7 +118,7 @@ impl Order {
 
     /// Units that were used by what the gate says, and not yet by what the channel says.
     pub fn used_and_untold(&self) -> Vec<UsedUnits> {
-        let lines = self.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default();
+        let lines = self.lines();
         let more = |told: &UsedUnits| {
             let line = lines.iter().find(|line| line.detail == told.detail)?;
             let units = told.units.min(room(line)).saturating_sub(line.used);

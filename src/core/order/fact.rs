@@ -52,7 +52,7 @@ impl Fact {
             Fact::LinkOver => is_to_be_paid(order) && !links(order).iter().any(PaymentLink::is_live),
             Fact::LinkPaidUnseen { id } => {
                 let is_paid = |link: &PaymentLink| link.id.as_ref() == Some(id) && link.state == LinkState::Paid;
-                is_to_be_paid(order) && links(order).iter().any(is_paid) && !lists_payment_by(order, id)
+                is_to_be_paid(order) && links(order).iter().any(is_paid) && !order.was_paid_by(id)
             }
         }
     }
@@ -158,8 +158,7 @@ fn is_on_there(order: &Order) -> bool {
 
 /// Units that the channel counts as used.
 pub(crate) fn used_units(order: &Order) -> u32 {
-    let lines = order.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default();
-    lines.iter().map(|line| line.used).fold(0, u32::saturating_add)
+    order.lines().iter().map(|line| line.used).fold(0, u32::saturating_add)
 }
 
 /// What is sold now, in so far as it is another thing than what tickets were made for.
@@ -178,11 +177,6 @@ fn links(order: &Order) -> &[PaymentLink] {
 
 fn is_to_be_paid(order: &Order) -> bool {
     order.state != OrderState::Cancelled && order.to_collect() > 0
-}
-
-fn lists_payment_by(order: &Order, link: &str) -> bool {
-    let standing = order.channel_state.as_deref().map(|channel_state| &channel_state.standing);
-    standing.is_some_and(|standing| standing.payments.iter().any(|payment| payment.link.as_deref() == Some(link)))
 }
 
 impl Order {

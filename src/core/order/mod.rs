@@ -26,7 +26,7 @@ pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, Tick
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
-use crate::order::channel_state::ChannelState;
+use crate::order::channel_state::{ChannelState, Line};
 use crate::order::money::{Money, PaymentState};
 use crate::personal::Person;
 use crate::shared_rules::SharedRules;
@@ -226,6 +226,14 @@ impl Order {
             Some(channel_state) => self.quantity.saturating_sub(channel_state.cancelled_units()),
             None => self.quantity,
         }
+    }
+    /// Whether its channel lists a payment that was made with this link.
+    pub(crate) fn was_paid_by(&self, link: &str) -> bool {
+        self.channel_state.as_deref().is_some_and(|state| state.standing.is_paid_by(link))
+    }
+    /// The lines of an order that its channel tells as a whole, as it told them last; none of any other.
+    pub fn lines(&self) -> &[Line] {
+        self.channel_state.as_deref().map(|state| state.standing.lines.as_slice()).unwrap_or_default()
     }
     /// Whether the order is only shown here, and changed elsewhere.
     pub fn is_read_only(&self) -> bool {

@@ -116,19 +116,13 @@ pub(super) fn revoke_failed(draft: &mut Draft, id: &str) {
         turn(draft, other, LinkState::Revoked);
     }
     // The guest was sooner.
-    if was_paid(&order, id) {
+    if order.was_paid_by(id) {
         return turn(draft, link, LinkState::Paid);
     }
     let is_over = link.expires_at <= draft.now();
     if is_over || draft.order().channel_state.as_deref().is_none_or(|state| state.live_link().is_none()) {
         turn(draft, link, if is_over { LinkState::Expired } else { LinkState::Live });
     }
-}
-
-/// Whether a payment came through this link.
-fn was_paid(order: &Order, id: &str) -> bool {
-    let payments = order.channel_state.as_deref().map(|state| state.standing.payments.as_slice()).unwrap_or_default();
-    payments.iter().any(|payment| payment.link.as_deref() == Some(id))
 }
 
 /// The channel has taken the link back: what was to take its place can be made.
@@ -197,7 +191,6 @@ pub(super) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOu
 /// What the snapshot says of links; and one that has nothing left to collect is taken back.
 pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     let before = draft.order();
-    let paid = |id: &str| snapshot.standing.payments.iter().any(|p| p.link.as_deref() == Some(id));
     let was_waiting = before.channel_state.as_deref().is_some_and(ChannelState::takes_link_back);
     let mut died = false;
     for link in links(&before) {
@@ -206,7 +199,7 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
         // One that is over is not alive again because the guest still had it open.
         let told = told.filter(|state| *state != LinkState::Live || link.is_live());
         // Of one that is being taken back the channel's answer tells whether the guest was sooner.
-        let is_paid = paid(id) && !link.state.is_over() && link.state != LinkState::Revoking;
+        let is_paid = snapshot.standing.is_paid_by(id) && !link.state.is_over() && link.state != LinkState::Revoking;
         let state = told.or(is_paid.then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
             died |= link.is_live() && matches!(state, LinkState::Expired | LinkState::Revoked);
