@@ -94,11 +94,7 @@ pub(crate) fn unusable_code(kind: TicketKind, code: &str) -> Option<String> {
     if code.chars().any(char::is_control) {
         return Some("it has control characters".to_owned());
     }
-    // A guest opens it: nothing but a page is let through.
-    let is_page = code.split_once("://").is_some_and(|(scheme, rest)| {
-        !rest.is_empty() && ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
-    });
-    (kind == TicketKind::Url && !is_page).then(|| "not an address of a page (http or https)".to_owned())
+    (!kind.can_be(code)).then(|| "not an address of a page (http or https)".to_owned())
 }
 
 #[cfg(test)]

@@ -255,18 +255,12 @@ fn check_tickets(new: &[NewTicket]) -> Result<(), Rejection> {
             )
             .at(format!("tickets[{index}].code")));
         }
-        if ticket.kind == TicketKind::Url && !is_page(ticket.code.reveal()) {
+        if !ticket.kind.can_be(ticket.code.reveal()) {
             let sentence = "a ticket of kind `url` is an address of a page (http or https)";
             return Err(Rejection::new(Why::Invalid, sentence).at(format!("tickets[{index}].code")));
         }
     }
     Ok(())
-}
-
-/// Whether a guest who opens it comes to a page: nothing else is let through, whoever made the ticket.
-fn is_page(address: &str) -> bool {
-    let parts = address.split_once("://").filter(|(_, rest)| !rest.is_empty());
-    parts.is_some_and(|(scheme, _)| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
 /// Tickets made by a person. What the back-end may have made meanwhile is voided: at most one set is live.

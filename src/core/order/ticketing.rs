@@ -55,6 +55,17 @@ pub enum TicketKind {
     Document,
 }
 
+impl TicketKind {
+    /// Whether a ticket of this kind can have such a code. A guest opens a link: nothing but a page is let through, whoever made the ticket.
+    pub fn can_be(self, code: &str) -> bool {
+        let is_page = || {
+            let parts = code.split_once("://").filter(|(_, rest)| !rest.is_empty());
+            parts.is_some_and(|(scheme, _)| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+        };
+        self != TicketKind::Url || is_page()
+    }
+}
+
 /// A ticket's code; masked in events and logs, in clear only where tickets are handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ticket {
