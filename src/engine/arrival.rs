@@ -40,6 +40,30 @@ pub struct Incoming {
     pub decided: Decided,
 }
 
+impl Incoming {
+    /// A message that was kept, as it is read now: nobody waits for its answer.
+    pub(crate) fn kept(
+        (running, channel): (Arc<Running>, Arc<RegisteredChannel>),
+        endpoint: Endpoint,
+        inbound: Inbound,
+        body: Vec<u8>,
+        moment: Moment,
+    ) -> Self {
+        Self {
+            running,
+            channel,
+            endpoint,
+            inbound,
+            body: Bytes::from(body),
+            moment,
+            traceparent: None,
+            late: None,
+            refusal: None,
+            decided: Decided::default(),
+        }
+    }
+}
+
 /// What became of a message.
 #[derive(Debug)]
 pub enum Received {

@@ -3,7 +3,6 @@
 //! Bookings that a channel has told of a product which is not configured. They are refused and kept, people are told, and they are taken on
 //! once the product is there: their guests may have paid.
 
-use bytes::Bytes;
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::port::{Inbound, Message};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict, PageRequest};
@@ -11,7 +10,6 @@ use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict, PageRequest};
 use crate::engine::arrival::Incoming;
 use crate::engine::replay::Replayed;
 use crate::engine::{Engine, EngineError};
-use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -93,18 +91,7 @@ impl Engine {
         if !is_sold_now(running, channel, row, &inbound) {
             return Ok(false);
         }
-        let incoming = Incoming {
-            late: None,
-            running: running.clone(),
-            channel: channel.clone(),
-            endpoint,
-            inbound,
-            body: Bytes::from(body),
-            traceparent: None,
-            moment: self.moment(),
-            refusal: None,
-            decided: Decided::default(),
-        };
+        let incoming = Incoming::kept((running.clone(), channel.clone()), endpoint, inbound, body, self.moment());
         let done = self.replay(&row.id, incoming).await?;
         Ok(done.verdict != InboxVerdict::Refused)
     }

@@ -2,7 +2,6 @@
 
 //! What was received, and carrying it out again.
 
-use bytes::Bytes;
 use http::StatusCode;
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::message::WhenUnknown;
@@ -19,7 +18,6 @@ use crate::http::ops::query::listed;
 use crate::http::ops::said;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredChannel;
 
 /// `GET inbox`.
@@ -87,18 +85,8 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         let sentence = "its order is not known yet; the message is kept and carried out by itself when the order comes";
         return Ok(replayed(&row, row.verdict, None, false, sentence));
     }
-    let incoming = Incoming {
-        late: None,
-        running: request.running.clone(),
-        channel,
-        endpoint,
-        inbound,
-        body: Bytes::from(body),
-        traceparent: None,
-        moment: request.shared.engine.moment(),
-        refusal: None,
-        decided: Decided::default(),
-    };
+    let moment = request.shared.engine.moment();
+    let incoming = Incoming::kept((request.running.clone(), channel), endpoint, inbound, body, moment);
     let done = request.shared.engine.replay(&row.id, incoming).await?;
     let sentence = match (done.verdict, done.changed) {
         (InboxVerdict::Accepted, true) => "it was carried out; what the channel must know follows by calls".to_owned(),
