@@ -18,9 +18,6 @@ const PAYMENT: &str = "payment\u{1f}";
 const LINE: &str = "line\u{1f}";
 /// What keeps the hashes of names that resellers give their bookings apart from those of guests' phones.
 const REFERENCE: &str = "reference";
-/// The same of the numbers of payment links, and of those that an agency's books give.
-const LINK: &str = "payment link";
-const PARTNER_NUMBER: &str = "number in the agency's books";
 
 /// The command with what is told in it of other orders' payments and lines: those that are new become the order's, the others are named.
 pub(crate) async fn claim(tx: &Tx, order: &Order, command: &Command) -> Result<Option<Command>, StoreError> {
@@ -88,25 +85,48 @@ pub(crate) fn reference(sealer: &Sealer, channel: &ChannelId, name: &str) -> Str
     found_by(sealer, REFERENCE, channel, name)
 }
 
-/// What an answer names of which each order has its own: what it is, and its number.
-fn own_of(told: &Command) -> Option<(&'static str, &str)> {
-    if let Command::RecordPaymentLink { id, .. } = told {
-        return Some((LINK, id));
-    }
-    if let Command::RecordPartnerNumber { number } = told {
-        return Some((PARTNER_NUMBER, number.reveal()));
-    }
-    None
+/// Something of which each order has its own, as an answer names it.
+#[derive(Clone, Copy)]
+enum Own<'a> {
+    /// A payment link.
+    Link(&'a str),
+    /// Its number in the agency's books.
+    PartnerNumber(&'a str),
 }
 
-/// Whether an order has it: the payment link, whatever became of it; or the number in the agency's books, as long as it is the present one,
-/// since an agency may give it to another booking afterwards (TS-07).
-fn has(order: &Order, (what, number): (&str, &str)) -> bool {
-    let Some(state) = order.channel_state.as_deref() else { return false };
-    if what == LINK {
-        return state.links.iter().any(|link| link.id.as_deref() == Some(number));
+impl<'a> Own<'a> {
+    fn of(told: &'a Command) -> Option<Self> {
+        if let Command::RecordPaymentLink { id, .. } = told {
+            return Some(Own::Link(id));
+        }
+        if let Command::RecordPartnerNumber { number } = told {
+            return Some(Own::PartnerNumber(number.reveal()));
+        }
+        None
     }
-    state.partner_number().is_some_and(|present| present.reveal() == number)
+
+    /// What it is, and by what it is found.
+    fn what(self) -> &'static str {
+        match self {
+            Own::Link(_) => "payment link",
+            Own::PartnerNumber(_) => "number in the agency's books",
+        }
+    }
+
+    fn hash(self, sealer: &Sealer, channel: &ChannelId) -> String {
+        let (Own::Link(number) | Own::PartnerNumber(number)) = self;
+        found_by(sealer, self.what(), channel, number)
+    }
+
+    /// Whether an order has it: the payment link, whatever became of it; or the number in the agency's books, as long as it is the present
+    /// one, since an agency may give it to another booking afterwards (TS-07).
+    fn is_of(self, order: &Order) -> bool {
+        let Some(state) = order.channel_state.as_deref() else { return false };
+        match self {
+            Own::Link(id) => state.links.iter().any(|link| link.id.as_deref() == Some(id)),
+            Own::PartnerNumber(number) => state.partner_number().is_some_and(|present| present.reveal() == number),
+        }
+    }
 }
 
 impl Engine {
@@ -119,13 +139,13 @@ impl Engine {
         order: &Order,
         learned: &[Command],
     ) -> Result<Option<FreeText>, EngineError> {
-        for own in learned.iter().filter_map(own_of) {
-            let hash = found_by(self.store.sealer(), own.0, &order.channel, own.1);
+        for own in learned.iter().filter_map(Own::of) {
+            let hash = own.hash(self.store.sealer(), &order.channel);
             let mut others = self.store.orders_of_guest(&hash).await?;
             others.retain(|id| *id != order.id);
             let others = self.store.load_orders(&others).await?;
-            if let Some(other) = others.iter().find(|other| has(other, own)) {
-                return Ok(Some(FreeText::our_own(format!("its {} is that of order {}", own.0, other.id))));
+            if let Some(other) = others.iter().find(|other| own.is_of(other)) {
+                return Ok(Some(FreeText::our_own(format!("its {} is that of order {}", own.what(), other.id))));
             }
         }
         Ok(None)
@@ -148,9 +168,9 @@ pub(crate) async fn name(tx: &Tx, before: Option<&Order>, now: &Order) -> Result
         new.push(reference(sealer, channel, name));
     }
     if let Some(number) = number_of(now).filter(|number| before.and_then(number_of) != Some(*number)) {
-        new.push(found_by(sealer, PARTNER_NUMBER, channel, number.reveal()));
+        new.push(Own::PartnerNumber(number.reveal()).hash(sealer, channel));
     }
     let is_known = |id: &String| before.is_some_and(|before| links(before).any(|known| known == id));
-    new.extend(links(now).filter(|id| !is_known(id)).map(|id| found_by(sealer, LINK, channel, id)));
+    new.extend(links(now).filter(|id| !is_known(id)).map(|id| Own::Link(id).hash(sealer, channel)));
     if new.is_empty() { Ok(()) } else { tx.note_guests(&now.id, &new).await }
 }
