@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::Role;
 use crate::console::catalogue::{Language, Words};
+use crate::console::foretold;
 use crate::console::form::encode;
 pub(crate) use crate::console::form::link;
 use crate::console::format::{decimals, text};
@@ -98,8 +99,7 @@ fn menu(visit: &Visit) -> Markup {
     let here = here.split('/').next().unwrap_or_default();
     let allowed = MENU.iter().filter(|(_, _, roles)| roles.contains(&visit.holder.role));
     // What concerns the whole service is not there for who sees a part of it.
-    let sees_all = visit.holder.scope == crate::accounts::scope::Scope::Everything;
-    let is_there = |path: &str| sees_all || !["settings", "reconciliation"].contains(&path);
+    let is_there = |path: &str| visit.sees_all() || !["settings", "reconciliation"].contains(&path);
     html! {
         nav.menu aria-label=(words.say("nav")) {
             ul {
@@ -228,11 +228,8 @@ pub(crate) fn refused_act(visit: &Visit, it: &Value) -> Markup {
 
 /// How long a deadline of the interface has left, or for how long it has passed.
 pub(crate) fn time_left(words: &Words, deadline: &Value) -> Markup {
-    let left = deadline["time_left_s"].as_i64().unwrap_or_default();
-    html! {
-        @if deadline["passed"] == true { strong { (words.say_with("passed-ago", &[("time", words.length(left.abs()))])) } }
-        @else { (words.length(left)) }
-    }
+    let left = foretold::left(words, deadline);
+    html! { @if deadline["passed"] == true { strong { (left) } } @else { (left) } }
 }
 
 /// A form that makes a call of the interface, and leads back here. `fields` is what stands in it before the button.
@@ -346,7 +343,12 @@ pub(crate) fn pages(visit: &Visit, list: &Value) -> Markup {
 
 /// The entries of a list.
 pub(crate) fn entries(list: &Value) -> &[Value] {
-    list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
+    items(&list["items"])
+}
+
+/// What stands in a list; nothing where there is none.
+pub(crate) fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A scope in words.

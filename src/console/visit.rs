@@ -10,6 +10,7 @@ use serde_json::Value;
 use ticketbridge_core::{OrderId, UnixMillis};
 
 use crate::accounts::Holder;
+use crate::accounts::scope::Scope;
 use crate::accounts::signing_in::From as Comes;
 use crate::console::catalogue::{Language, Words};
 use crate::console::form::Form;
@@ -102,6 +103,11 @@ impl Visit {
     /// The entries of a list.
     pub(crate) async fn items(&self, target: &str) -> Result<Vec<Value>, Stop> {
         Ok(self.ask_if_allowed(target).await?["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Whether he sees the whole service, and no part of it only.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.holder.scope == Scope::Everything
     }
 
     /// The channel's numbers of the orders that these rows are about, by our ids. Where they cannot be read, the rows name orders by our ids.

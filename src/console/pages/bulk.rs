@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::console::form::{Form, back, encode};
 use crate::console::format::{money, text, time};
-use crate::console::layout::{entries, link, order_link, pages, table};
+use crate::console::layout::{entries, items, link, order_link, pages, table};
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::ops::bulk::{ACT_WORDS, returns_money};
 
@@ -73,14 +73,14 @@ pub(crate) async fn preview(visit: &Visit) -> Result<Said, Stop> {
     let Some(act) = act_of(form) else { return Ok(crate::console::layout::not_found(visit)) };
     let to = back(form.text("back"));
     let said = visit.call(Method::POST, &format!("/bulk/{act}?dry_run=true"), &wanted(form)).await?.body;
-    let numbers = visit.numbers(list(&said["refusals"])).await;
+    let numbers = visit.numbers(items(&said["refusals"])).await;
     let many = said["allowed"].as_u64().unwrap_or_default();
     let body = html! {
         p { (words.act(act)) @if let Some(reason) = form.get("reason") { ": " (reason) } }
         ul.sums {
             li { b { (many) } (words.say("bulk-allowed")) }
             li { b { (text(&said["refused"])) } (words.say("bulk-refused")) }
-            @for sum in list(&said["sums"]) {
+            @for sum in items(&said["sums"]) {
                 li { b { (money(&sum["total"], &sum["currency"])) } (words.say("total")) }
                 @if sum["returns"] != 0 { li { b { (money(&sum["returns"], &sum["currency"])) } (words.say("bulk-returns")) } }
             }
@@ -101,7 +101,7 @@ fn confirm_form(visit: &Visit, act: &str, said: &Value, to: &str) -> Markup {
             input type="hidden" name="act" value=(act);
             input type="hidden" name="back" value=(to);
             @if let Some(reason) = visit.form.get("reason") { input type="hidden" name="reason" value=(reason); }
-            @for item in list(&said["targets"]) {
+            @for item in items(&said["targets"]) {
                 @let version = item["expected_version"].as_u64().map(|version| format!("@{version}")).unwrap_or_default();
                 input type="hidden" name="item" value={ (text(&item["id"])) (version) };
             }
@@ -138,7 +138,7 @@ pub(crate) async fn confirm(visit: &Visit) -> Result<Said, Stop> {
 pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let words = &visit.words;
     let said = visit.ask(&format!("/bulk/{}", encode(id))).await?;
-    let numbers = visit.numbers(list(&said["refusals"])).await;
+    let numbers = visit.numbers(items(&said["refusals"])).await;
     let (total, waiting) = (said["total"].as_u64().unwrap_or_default(), said["waiting"].as_u64().unwrap_or_default());
     let is_running = said["state"] == "running";
     let body = html! {
@@ -177,7 +177,7 @@ pub(crate) async fn all(visit: &Visit) -> Result<Page, Stop> {
 }
 
 fn refusals(visit: &Visit, numbers: &BTreeMap<String, String>, said: &Value) -> Markup {
-    let rows: Vec<Markup> = list(&said["refusals"])
+    let rows: Vec<Markup> = items(&said["refusals"])
         .iter()
         .map(|it| {
             let is_order = it["id"].as_str().is_some_and(|id| id.starts_with("ord_"));
@@ -193,8 +193,4 @@ fn refusals(visit: &Visit, numbers: &BTreeMap<String, String>, said: &Value) -> 
             (table(visit, Some("bulk-refusals"), &["order", "code-word", "detail"], &rows))
         }
     }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }

@@ -9,7 +9,9 @@ use crate::console::acts::NOTED;
 use crate::console::foretold::{self, is_of_money};
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
-use crate::console::layout::{act, amount, attention_sentence, entries, fee, in_units, reason, refused_act, time_left};
+use crate::console::layout::{
+    act, amount, attention_sentence, entries, fee, in_units, items, reason, refused_act, time_left,
+};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
 
@@ -63,7 +65,7 @@ fn standing(visit: &Visit, order: &Value) -> Markup {
 }
 
 fn needs(visit: &Visit, order: &Value) -> Markup {
-    let all = order["attentions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let all = items(&order["attentions"]);
     html! {
         div id="attention" {
             @for it in all {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::format::{text, time};
-use crate::console::layout::{act, named_table};
+use crate::console::layout::{act, items, named_table};
 use crate::console::{Page, Stop, Visit};
 
 /// The page.
@@ -69,7 +69,7 @@ fn addresses(visit: &Visit, tree: &Value) -> Markup {
     let connections = tree["connections"].as_array().cloned().unwrap_or_default();
     let mut rows = Vec::new();
     for connection in &connections {
-        for door in connection["addresses"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for door in items(&connection["addresses"]) {
             rows.push(html! { tr {
                 td { (text(&connection["id"])) } td { code { (text(&door["network"])) } }
                 td { (visit.words.word(&text(&door["state"]))) } td { (time(&door["opens_at"])) } td { (time(&door["closes_at"])) }
@@ -84,7 +84,7 @@ fn secrets(visit: &Visit, tree: &Value) -> Markup {
     let connections = tree["connections"].as_array().cloned().unwrap_or_default();
     let mut rows = Vec::new();
     for connection in &connections {
-        for secrets in connection["secrets"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for secrets in items(&connection["secrets"]) {
             rows.push(html! { tr {
                 td { (text(&connection["id"])) } td { code { (text(&secrets["fingerprint"])) } }
                 td { (visit.words.word(&text(&secrets["state"]))) } td { (time(&secrets["opens_at"])) } td { (time(&secrets["closes_at"])) }

@@ -11,9 +11,8 @@ use crate::console::{Page, Stop, Visit};
 /// The page.
 pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let words = &visit.words;
-    let sees_all = visit.holder.scope == crate::accounts::scope::Scope::Everything;
     // Whoever sees a part of the service is told that this is not his; that nothing was compared yet is true of the others only.
-    let report = match sees_all {
+    let report = match visit.sees_all() {
         true => visit.ask_if_allowed("/reconciliation").await?,
         false => visit.ask("/reconciliation").await?,
     };
@@ -34,7 +33,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         @if report.is_object() {
             p { (time(&report["started_at"])) " – " (time(&report["ended_at"])) ": " (words.say_with("looked-at", &counts)) }
         } @else { p { (words.say("not-compared")) } }
-        @if sees_all {
+        @if visit.sees_all() {
             (act(visit, None, "/reconciliation", &words.say("compare"), &html! {}))
         }
         (table(visit, Some("differences"), &["order", "partners", "field", "ours", "theirs", "detail", "repaired"], &rows))

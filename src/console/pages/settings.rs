@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::config::help;
 use crate::console::format::{text, time};
-use crate::console::layout::{act, table};
+use crate::console::layout::{act, items, table};
 use crate::console::{Page, Stop, Visit};
 
 /// The page.
@@ -46,7 +46,7 @@ fn changed(visit: &Visit, inside: &Value) -> Markup {
             td.wide { code { (text(&it["before"])) } } td.wide { code { (text(&it["after"])) } }
         } }
     };
-    let rows: Vec<Markup> = entries_of(&inside["changed"]).iter().map(row).collect();
+    let rows: Vec<Markup> = items(&inside["changed"]).iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
             h2 { (visit.words.say_with("settings-changed", &[("version", text(&inside["version"]))])) }
@@ -57,7 +57,7 @@ fn changed(visit: &Visit, inside: &Value) -> Markup {
 
 /// Every setting, file by file; each leads to the requirement that it governs.
 fn in_force(visit: &Visit, inside: &Value) -> Markup {
-    let all = entries_of(&inside["settings"]);
+    let all = items(&inside["settings"]);
     let mut files: Vec<String> = all.iter().map(|it| text(&it["file"])).collect();
     files.dedup();
     let topics = help::topics();
@@ -95,10 +95,6 @@ fn governs<'t>(topics: &'t [help::Explanation], key: &str) -> Vec<&'t str> {
         !named.is_empty() && (plain == named || plain.strip_prefix(named).is_some_and(|rest| rest.starts_with('.')))
     };
     topics.iter().filter(|topic| topic.keys.iter().any(|named| names(named))).map(|topic| topic.id.as_str()).collect()
-}
-
-fn entries_of(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// What a requirement means, and the keys that govern it; folded away until somebody asks.

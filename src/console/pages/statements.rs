@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::format::{money, text, time};
-use crate::console::layout::{act, order_link, table};
+use crate::console::layout::{act, items, order_link, table};
 use crate::console::{Page, Stop, Visit};
 
 /// Lines that a page shows; the table for machines has all of them.
@@ -68,11 +68,11 @@ fn units(tree: &Value) -> Vec<String> {
 
 /// Whether something can be settled under this name: a unit, or a channel's own name from before it had one.
 fn can_be_settled(tree: &Value, unit: &str) -> bool {
-    let connections = tree["connections"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let connections = items(&tree["connections"]);
     if connections.iter().any(|it| it["id"] == unit && it["older_lines"] == true) {
         return true;
     }
-    let institutions = tree["institutions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let institutions = items(&tree["institutions"]);
     institutions
         .iter()
         .any(|it| it["settle_units"].as_array().is_some_and(|all| all.iter().any(|known| known["id"] == unit)))
@@ -88,7 +88,7 @@ fn settle(visit: &Visit, unit: &str) -> Markup {
 
 fn shown(visit: &Visit, numbers: &BTreeMap<String, String>, statement: &Value) -> Markup {
     let (words, totals, currency) = (&visit.words, &statement["totals"], &statement["currency"]);
-    let lines = statement["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let lines = items(&statement["lines"]);
     let rows: Vec<Markup> = lines
         .iter()
         .take(LINES_SHOWN)

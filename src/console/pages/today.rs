@@ -8,7 +8,7 @@ use ticketbridge_core::{Millis, TimeZone};
 
 use crate::console::form::encode;
 use crate::console::format::{text, time};
-use crate::console::layout::{link, named_table, numbered_link, order_link, time_left};
+use crate::console::layout::{items, link, named_table, numbered_link, order_link, time_left};
 use crate::console::{Page, Stop, Visit};
 
 /// A deadline is near when less than this is left.
@@ -190,7 +190,7 @@ async fn pools(visit: &Visit) -> Result<Option<Section>, Stop> {
 
 async fn books(visit: &Visit) -> Result<Option<Section>, Stop> {
     let report = visit.ask_if_allowed("/reconciliation").await?;
-    let differences = report["differences"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let differences = items(&report["differences"]);
     let numbers = visit.numbers(differences).await;
     let rows: Vec<Markup> = differences
         .iter()
