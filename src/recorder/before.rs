@@ -3,7 +3,7 @@
 //! What was taken before a recording began, by orders that are not in it: units of stock, and what counts for purchase limits. Without it every
 //! count of places would be another one when it is played.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::message::StockKey;
@@ -54,18 +54,11 @@ pub(super) async fn claims(
         guests.insert((ClaimKind::Document, document_hash(store.sealer(), value)), stand_in);
     }
     let hashes: Vec<(ClaimKind, String)> = guests.keys().cloned().collect();
-    let (mut given_back, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    // The first movement tells how it was before: what is given back was there.
+    let mut was_live: BTreeMap<_, bool> = BTreeMap::new();
     for (_, piece) in pieces {
         if let Piece::Moved(Moved { order, key, units }) = piece {
-            let one = (order, &key.product);
-            // The first movement tells how it was before.
-            if !given_back.contains(&one) && !taken.contains(&one) {
-                if *units < 0 {
-                    given_back.insert(one)
-                } else {
-                    taken.insert(one)
-                };
-            }
+            was_live.entry((order, &key.product)).or_insert(*units < 0);
         }
     }
     let found = store.claims_of_older_orders(&hashes, from).await?;
@@ -73,12 +66,7 @@ pub(super) async fn claims(
         let order = one.order;
         let text = (*guests.get(&(one.claim.kind, one.claim.hash))?).to_owned();
         let (product, kind, units) = (one.claim.product, one.claim.kind, one.claim.units);
-        let moved = (&order, &product);
-        let live = match (given_back.contains(&moved), taken.contains(&moved)) {
-            (true, _) => true,
-            (_, true) => false,
-            (false, false) => one.live,
-        };
+        let live = was_live.get(&(&order, &product)).copied().unwrap_or(one.live);
         Some(Claimed { order, product, kind, text, units, live })
     });
     Ok(claimed.collect())

@@ -201,9 +201,7 @@ impl Recording {
     pub fn new(inner: Arc<dyn Transport>, recorder: Recorder, clock: Arc<dyn Clock>) -> Self {
         Self { inner, recorder, clock }
     }
-}
 
-impl Recording {
     /// A call of a delivery is kept until its order has heard what came of it, and is written down then with the turn of that.
     fn hand_over(&self, at: UnixMillis, went: Went) {
         let kept = CONVERSATION.try_with(|conversation| {

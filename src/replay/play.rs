@@ -23,7 +23,7 @@ use super::compare::{Comparison, Report};
 use super::expect::Expected;
 use super::partners::{Bound, may_wait};
 use super::schedule::{Mark, Schedule};
-use super::waiting::WaitingRoom;
+use super::waiting::{ANSWER_TURNS, WaitingRoom};
 use crate::app::{self, Bridge, Parts, StartError, Work};
 use crate::clock::{Clock, SystemIds, TestClock};
 use crate::config::{Config, Environment, OpsToken, Role};
@@ -46,8 +46,6 @@ const WAIT_STEP: Millis = Millis(250);
 const WAIT_STEPS_MAX: u32 = 80;
 /// Looks in a row that find nothing to do before an answer that came in time then is taken to wait for its time now.
 const IDLE_LOOKS: u32 = 500;
-/// Turns that an answer gets to be written in, once its time has come.
-const ANSWER_TURNS: u32 = 200_000;
 /// What is said of a message that cannot be signed.
 const UNSIGNED: &str = "it cannot be signed";
 /// Turns that calls get to go on in, once their answers have come.
@@ -79,7 +77,7 @@ pub enum ReplayError {
 pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> Result<Report, ReplayError> {
     let directory = tempfile::tempdir().map_err(ReplayError::Directory)?;
     let clock = TestClock::at(recorded.from());
-    let (mut calls, mut events, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut calls, mut events) = (Vec::new(), Vec::new());
     let mut unplayed: BTreeMap<&'static str, u64> = BTreeMap::new();
     for (at, piece) in recorded.pieces.clone() {
         match piece {
@@ -87,21 +85,13 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
             Piece::In(came) if unplayable(&came).is_some() => {
                 *unplayed.entry(unplayable(&came).unwrap_or_default()).or_default() += 1;
             }
-            Piece::In(came) => {
-                let (decided, order) = (came.decided, came.order.clone());
-                marks.push(Mark { at: UnixMillis(at), decided, order, is_message: true });
-                events.push(Some(Played::Message(came)));
-            }
-            Piece::Task { name } => {
-                marks.push(Mark { at: UnixMillis(at), decided: None, order: None, is_message: false });
-                events.push(Some(Played::Task(name)));
-            }
-            Piece::Moved(moved) => {
-                marks.push(Mark { at: UnixMillis(at), decided: None, order: None, is_message: false });
-                events.push(Some(Played::Moved(moved)));
-            }
+            Piece::In(came) => events.push((UnixMillis(at), Played::Message(came))),
+            Piece::Task { name } => events.push((UnixMillis(at), Played::Task(name))),
+            Piece::Moved(moved) => events.push((UnixMillis(at), Played::Moved(moved))),
         }
     }
+    let marks: Vec<Mark> = events.iter().map(|(at, event)| event.mark(*at)).collect();
+    let mut events: Vec<Option<Played>> = events.into_iter().map(|(_, event)| Some(event)).collect();
     let Schedule { played, answered_at } = Schedule::of(&marks, &calls);
     let calls = calls.into_iter().zip(answered_at).map(|((at, went), answered_at)| (at, went, answered_at));
     let events = played.into_iter().filter_map(|(index, at)| Some((at, events[index].take()?))).collect();
@@ -151,6 +141,16 @@ enum Played {
     Task(String),
     /// What an order that is not in the recording took, or gave back.
     Moved(Moved),
+}
+
+impl Played {
+    /// By what its place among the others is found.
+    fn mark(&self, at: UnixMillis) -> Mark {
+        match self {
+            Played::Message(came) => Mark { at, decided: came.decided, order: came.order.clone(), is_message: true },
+            Played::Task(_) | Played::Moved(_) => Mark { at, decided: None, order: None, is_message: false },
+        }
+    }
 }
 
 /// The same configuration on a database of its own, with secrets that anybody may know, reached by nobody.

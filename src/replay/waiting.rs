@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::recorder::tape::Came;
 
 /// Turns that an answer gets to be written in, once its time has come.
-const TURNS_MAX: u32 = 200_000;
+pub(super) const ANSWER_TURNS: u32 = 200_000;
 
 /// A message whose answer is awaited.
 pub(super) struct Waiting {
@@ -50,7 +50,7 @@ impl WaitingRoom {
 
     /// Lets those be answered whose time has come; one that waits longer than it did then holds nothing up.
     pub(super) async fn end_by(&self, now: UnixMillis) {
-        for _ in 0..TURNS_MAX {
+        for _ in 0..ANSWER_TURNS {
             let is_left = self.locked().iter().any(|one| one.ends() <= now && !one.task.is_finished());
             if !is_left {
                 return;
