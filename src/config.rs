@@ -110,7 +110,7 @@ impl Config {
     /// Whether partners see a part of the service each, and `/metrics` tells the figures of all of them to whoever reaches it.
     pub(crate) fn tells_figures_to_all(&self) -> bool {
         let has_partners = !self.organisation.institutions.is_empty() || !self.organisation.dealers.is_empty();
-        has_partners && self.metrics.token.is_none() && self.metrics.listen.is_none()
+        has_partners && self.metrics.are_open()
     }
 
     /// The keys for guests' data, the current one first.

@@ -341,9 +341,7 @@ impl<'a> Live<'a> {
         }
         self.go_on();
     }
-}
 
-impl Live<'_> {
     /// Nothing is left of the hold.
     fn released(&mut self) {
         self.done.push(format!("the hold {} was released", self.uuid));

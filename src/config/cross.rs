@@ -62,7 +62,7 @@ pub(super) fn check_channel(
 /// Where partners see a part of the service each, its figures are everybody's as long as nothing keeps them from whoever reaches the address.
 pub(super) fn check_metrics(metrics: &Metrics, names: &Names, findings: &Findings) {
     let has_partners = !names.organisation.institutions.is_empty() || !names.organisation.dealers.is_empty();
-    if has_partners && metrics.token.is_none() && metrics.listen.is_none() {
+    if has_partners && metrics.are_open() {
         findings.warning(
             Place { file: "ticketbridge.toml".to_owned(), line: 0 },
             "partners are configured, and /metrics tells the figures of all of them to whoever reaches the service's address",

@@ -80,6 +80,13 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
 }
 
+impl Metrics {
+    /// Whether nothing keeps them from whoever reaches the service's address.
+    pub(super) fn are_open(&self) -> bool {
+        self.token.is_none() && self.listen.is_none()
+    }
+}
+
 /// `[traces]`: where spans go.
 #[derive(Clone, Debug)]
 pub struct Traces {

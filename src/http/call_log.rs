@@ -140,9 +140,7 @@ impl Writer {
             }
         }
     }
-}
 
-impl Writer {
     /// Takes along what comes in the next moment.
     async fn gather(&mut self, batch: &mut Vec<InboundCall>, stop: &CancellationToken) {
         if batch.len() < BATCH_MAX && tokio::time::timeout(GATHERED_FOR, stop.cancelled()).await.is_err() {
