@@ -145,7 +145,10 @@ async fn in_its_words(face: &Face, asked: &HeaderMap, response: Response) -> Res
     if !is_problem {
         let reply = HttpReply { status: parts.status, content_type: "application/json", body: Bytes::new() };
         (face.dress)(asked, &reply, &mut parts.headers);
-        let said = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        // An answer that cannot be read is not told as an empty one.
+        let Ok(said) = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await else {
+            return dressed(face, asked, (face.refusal)(StatusCode::INTERNAL_SERVER_ERROR, "the answer is too long"));
+        };
         let body = match (face.wanted)(asked, &said) {
             Some(wanted) => {
                 parts.headers.remove(header::CONTENT_LENGTH);
