@@ -102,7 +102,8 @@ pub(super) enum KnownKind {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Guests {
     pub(super) known: Vec<Known>,
-    /// Numbers by which partners know the order itself: one of them, said alone, is nobody's document, whatever it looks like.
+    /// Numbers by which partners know the order itself: one of them, said alone, is nobody's document, whatever it looks like, and nobody's
+    /// phone if there are letters in it. People find the order by it.
     pub(super) own: Vec<String>,
 }
 
@@ -241,8 +242,9 @@ impl Guests {
             None => text,
         };
         let strictness = match strictness {
-            Strictness::Sentence if self.is_own(cut) => Strictness::Identifier,
-            other => other,
+            Strictness::Ticket => Strictness::Ticket,
+            Strictness::Sentence | Strictness::Identifier if self.is_own(cut) => strictness_of_own(cut),
+            Strictness::Sentence | Strictness::Identifier => strictness,
         };
         strangers::masked(&self.without_known(cut), strictness)
     }
@@ -272,6 +274,11 @@ impl Guests {
 /// Whether a bare number among what is said besides is an amount.
 pub(super) fn is_amount(text: &str) -> bool {
     text.len() <= AMOUNT_DIGITS_MAX && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// How one of the order's own numbers is looked at: no phone has letters in it.
+fn strictness_of_own(number: &str) -> Strictness {
+    if number.contains(|c: char| c.is_ascii_alphabetic()) { Strictness::Ticket } else { Strictness::Identifier }
 }
 
 /// Identifiers that we make: hex digits may by chance look like a phone.

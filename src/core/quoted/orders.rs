@@ -12,7 +12,8 @@ impl Guests {
         guests.learn(order.people().map(|(_, person)| person));
         let bookings = order.booking.iter().chain(&order.past_bookings);
         let numbers = bookings.map(|booking| &booking.channel_booking_id).chain([&order.channel_order_id]);
-        guests.own = numbers.map(|number| number.as_str().to_owned()).collect();
+        let cases = order.past_refund_cases.iter().chain(&order.refund_case).map(|case| case.channel_ref.as_str());
+        guests.own = numbers.map(|number| number.as_str()).chain(cases).map(str::to_owned).collect();
         guests
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum Strictness {
     Sentence,
     /// A number, a code: only what has the form of a person's.
     Identifier,
-    /// What is read out to a guest: any row of digits may be it, unless it is a document's number.
+    /// What is read out to a guest, or the order's own number: any row of digits may be it, unless it is a document's number.
     Ticket,
 }
 

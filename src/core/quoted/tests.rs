@@ -236,6 +236,20 @@ fn the_orders_own_number_said_alone_is_nobodys_document() {
     assert_eq!(phone.text("01012345678").as_str(), "***", "a phone is one, whatever an order is called");
 }
 
+/// A number with letters in which eleven digits happen to look like a phone: whoever looks for the order must find it by that.
+#[test]
+fn the_orders_own_number_with_letters_in_it_is_nobodys_phone() {
+    let number = "S1a22b01b18200000109";
+    let guests = Guests { own: vec![number.to_owned()], ..guests(&[person("홍길동", "01012345678", "")]) };
+    assert_eq!(guests.id(number).as_str(), number);
+    assert_eq!(guests.text(number).as_str(), number);
+    let mut shown = serde_json::json!({ "channel_order_id": number, "backend_ref": "B13800000001", "why": number });
+    guests.json(&mut shown);
+    assert_eq!(shown, serde_json::json!({ "channel_order_id": number, "backend_ref": "B***", "why": number }));
+    let of_a_guest = Guests { own: vec!["R01012345678".to_owned()], ..guests };
+    assert!(!of_a_guest.id("R01012345678").as_str().contains("12345678"), "this phone is known");
+}
+
 /// What a partner has just said names guests whom nobody has looked up yet: what looks like theirs is masked however it is written down.
 #[test]
 fn free_text_cannot_be_shown_unmasked() {
