@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::message::{Actor, Counts, DeadlineKind, Effect, Event, PlaceOrder};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use crate::order::undelivered::TOO_MUCH_BACK;
-use crate::order::{Attention, AttentionKind, OrderKind, OrderState};
+use crate::order::{AttentionKind, Fact, OrderKind, OrderState};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
@@ -15,9 +15,6 @@ use crate::time::{Moment, UnixMillis};
 
 /// The number under which "all of it was paid" is recorded, where the channel names no payment.
 const PAID_IN_FULL: &str = "paid";
-
-/// How the doubt begins about a sale that only its booking tells of.
-const DOUBTED: &str = "the channel sold what would have been refused";
 
 /// A sale that is not known yet. A stub is taken as it is: the channel has sold it, and refusing would not undo that.
 pub(super) fn place(placed: &PlaceOrder, counts: &Counts, actor: &Actor, moment: Moment) -> Result<Draft, Rejection> {
@@ -32,8 +29,7 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, actor: &Actor, moment:
     draft.maybe(voucher.map(|key| Effect::TakeStock { key, units: sale.quantity }));
     draft.maybe(booking_window(&placed.rules));
     if let Some(doubt) = doubt {
-        let sentence = format!("{DOUBTED}: {}", doubt.sentence);
-        draft.flag(AttentionKind::Contradiction, sentence);
+        draft.flag_fact(Fact::SoldAmiss { why: doubt.sentence.to_string() });
     }
     if sale.paid && sale.payment_mode == PaymentMode::Ledger {
         draft.event(charge(sale.due, sale.placed_at));
@@ -69,10 +65,14 @@ pub(super) fn place_again(draft: &mut Draft, placed: &PlaceOrder) -> Result<(), 
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("count"));
     }
     rules::sale::check_sale_price(&order.rules, &placed.sale)?;
+    let amiss = Fact::SoldAmiss { why: String::new() };
+    let was_amiss = order.attention.iter().find(|flag| Fact::is_same_subject(flag.fact.as_ref(), Some(&amiss)));
     draft.event(Event::StubFilled { sale: Box::new(placed.clone()) });
-    let doubted = |flag: &Attention| flag.kind == AttentionKind::Contradiction && flag.sentence.starts_with(DOUBTED);
-    if order.attention.iter().any(doubted) && rules::sale::check_terms(&order.rules, &placed.sale).is_ok() {
-        draft.settle_flag(AttentionKind::Contradiction);
+    if let Some(flag) = was_amiss
+        && rules::sale::check_terms(&order.rules, &placed.sale).is_err()
+    {
+        // What was feared is so for good.
+        draft.flag(flag.kind, flag.sentence.clone());
     }
     let sale = &placed.sale;
     // What its booking said was paid gives way to what the sale says.

@@ -153,6 +153,11 @@ pub enum Fact {
         /// What the tickets are for.
         tickets_for: Box<Sold>,
     },
+    /// A sale that only its booking tells of would have been refused, if it had been told.
+    SoldAmiss {
+        /// Why.
+        why: String,
+    },
     /// The channel accepted a booking by itself whose product is not for sale.
     ConfirmedOffSale {
         /// Why it is not.

@@ -17,6 +17,7 @@ impl Fact {
             | Fact::PriceRaised { .. }
             | Fact::VisitMoved { .. }
             | Fact::SoldOtherwise { .. }
+            | Fact::SoldAmiss { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
             | Fact::Doubts
@@ -37,6 +38,8 @@ impl Fact {
             Fact::SoldOtherwise { tickets_for } => {
                 ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
             }
+            // The sale itself is judged when it comes.
+            Fact::SoldAmiss { .. } => order.is_stub,
             Fact::ConfirmedOffSale { .. } => !order.is_over(),
             Fact::VisitOverEarly { on } => {
                 let day = order.booking.as_ref().filter(|booking| booking.is_visit_over()).and_then(|it| it.visit_date);
@@ -91,6 +94,7 @@ impl Fact {
                 "another {} was booked after the tickets were asked for; issue new ones by hand",
                 sold_otherwise(order, tickets_for).join(" and ")
             ),
+            Fact::SoldAmiss { why } => format!("the channel sold what would have been refused: {why}"),
             Fact::ConfirmedOffSale { why } => {
                 format!("the channel accepted this booking by itself although its product is not for sale ({why})")
             }
@@ -126,6 +130,7 @@ impl Fact {
             | Fact::UnitsGone { .. }
             | Fact::UsedLess { .. }
             | Fact::PriceRaised { .. }
+            | Fact::SoldAmiss { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
             | Fact::Doubts

@@ -374,7 +374,7 @@ texts! { enum Proposal { Confirm, Reject { reason }, Cancel { fee, reason, parts
 texts! {
     enum Fact {
         UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, UsedLess { before }, PriceRaised { paid }, VisitMoved { from }, SoldOtherwise { tickets_for },
-        ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
+        SoldAmiss { why: ours }, ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
         LinkPaidUnseen { id: number },
     }
 }

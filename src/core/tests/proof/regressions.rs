@@ -2,7 +2,9 @@
 
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::message::{ApplyRefund, DeadlineKind, NotificationOutcome, RefundScope, TicketFacts, TicketOp};
+use ticketbridge_core::message::{
+    ApplyRefund, DeadlineKind, NotificationOutcome, PlaceOrder, RefundScope, TicketFacts, TicketOp,
+};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
@@ -345,6 +347,39 @@ fn a_flag_about_one_booking_is_not_taken_back_by_news_about_another() {
     assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
     story.facts_of(first, TicketFacts::Cancelled);
     assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
+
+/// A sale of which only its booking has told, with more units than an order may have or at another price.
+fn stub_that_is_amiss(change: impl Fn(&mut PlaceOrder)) -> (Story, Command) {
+    let Command::PlaceOrder(mut placed, counts) = sale(VOUCHER, true) else { unreachable!("a sale") };
+    let mut stub = placed.clone();
+    stub.is_stub = true;
+    change(&mut stub);
+    placed.sale.quantity = stub.sale.quantity;
+    placed.sale.gross *= i64::from(stub.sale.quantity);
+    placed.sale.due = placed.sale.gross;
+    let mut story = Story::new();
+    story.tell(&channel(), &Command::PlaceOrder(stub, counts.clone()));
+    assert!(story.flagged(AttentionKind::Contradiction));
+    (story, Command::PlaceOrder(placed, counts))
+}
+
+#[test]
+fn the_sale_itself_ends_what_was_feared_of_it_and_nothing_else() {
+    let (mut story, sale) = stub_that_is_amiss(|stub| stub.sale.gross = -1);
+    story.tell(&channel(), &Command::RecordDoubt { sentence: "something else".into() });
+    story.tell(&channel(), &sale);
+    let left: Vec<&str> = story.order().attention.iter().map(|flag| flag.sentence.as_str()).collect();
+    assert_eq!(left, ["something else"]);
+}
+
+#[test]
+fn what_was_feared_of_a_sale_stays_when_it_is_so() {
+    let many = ticketbridge_core::limits::QUANTITY_MAX + 1;
+    let (mut story, sale) = stub_that_is_amiss(|stub| stub.sale.quantity = many);
+    story.tell(&channel(), &sale);
+    let flag = story.order().attention.first().expect("it is shown").clone();
+    assert!(flag.fact.is_none() && flag.sentence.contains("would have been refused"), "{flag:?}");
 }
 
 #[test]
