@@ -10,8 +10,21 @@ use ticketbridge_core::port::{Answer, AuthError, DecodeError, HttpReply, Inbound
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::TimeZone;
 
-/// Puts an answer to an event into words. `unknown` is the reason under which an event waits for its order.
-pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
+/// What the core calls the product that an order names.
+const PRODUCT: &str = "product";
+
+/// What one channel calls things.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    /// The reason under which an event waits for its order.
+    pub(crate) unknown: &'static str,
+    /// Where the product stands in an event.
+    pub(crate) product: &'static str,
+}
+
+/// Puts an answer to an event into words.
+pub(crate) fn reply(zone: TimeZone, words: Words, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
+    let unknown = words.unknown;
     let id = match inbound {
         Some(Inbound::Message(envelope)) => Some(envelope.key.as_str()),
         Some(Inbound::Hint { key, .. }) => Some(key.as_str()),
@@ -32,7 +45,7 @@ pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, an
             _ => result("accepted", id, None),
         },
         Answer::NoSuchOrder => problem(StatusCode::NOT_FOUND, "not_found", "there is no such order", None),
-        Answer::Refused(rejection) => refused(rejection),
+        Answer::Refused(rejection) => refused(words, rejection),
         Answer::ContentDiffers => {
             let detail = "this event_id came before with other content; the first one stands";
             problem(StatusCode::CONFLICT, "event_id_reused", detail, Some("event_id"))
@@ -67,7 +80,7 @@ fn parked(id: Option<&str>, reason: &str) -> HttpReply {
     HttpReply::json(StatusCode::ACCEPTED, &json!({ "result": "parked", "reason": reason, "event_id": id }))
 }
 
-fn refused(rejection: &Rejection) -> HttpReply {
+fn refused(words: Words, rejection: &Rejection) -> HttpReply {
     let (status, code) = match rejection.why {
         Why::OffSale => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_product"),
         Why::Invalid | Why::FeeAboveDefault | Why::NoPayment => {
@@ -115,7 +128,15 @@ fn refused(rejection: &Rejection) -> HttpReply {
         | Why::NameMalformed
         | Why::FeeOutOfRange => (StatusCode::CONFLICT, rejection.why.code()),
     };
-    problem(status, code, &rejection.sentence, rejection.field.as_deref())
+    let field = match rejection.field.as_deref() {
+        Some(PRODUCT) => Some(words.product),
+        other => other,
+    };
+    let mut body = problem_body(status, code, &rejection.sentence, field);
+    if let (StatusCode::UNPROCESSABLE_ENTITY, Some(field)) = (status, field) {
+        body["errors"] = json!(DecodeError::new(field, rejection.sentence.clone()).every());
+    }
+    write(status, &body)
 }
 
 fn unauthenticated(error: &AuthError, zone: TimeZone) -> HttpReply {

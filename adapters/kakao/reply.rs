@@ -8,7 +8,7 @@ use ticketbridge_core::port::{Answer, HttpReply, Inbound};
 use ticketbridge_core::rejection::Why;
 
 use super::endpoints::{AVAILABILITY, CHANNEL};
-use crate::fat_events::answers;
+use crate::fat_events::answers::{self, Words};
 use crate::fat_events::settings::Common;
 
 pub(super) fn reply(settings: &Common, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
@@ -18,7 +18,8 @@ pub(super) fn reply(settings: &Common, endpoint: &str, inbound: Option<&Inbound>
     }
     let is_question = endpoint == AVAILABILITY && !matches!(answer, Answer::Unauthenticated(_));
     if !is_question {
-        return answers::reply(settings.zone(), "unknown_reservation", inbound, answer);
+        let words = Words { unknown: "unknown_reservation", product: "reservation.product.product_id" };
+        return answers::reply(settings.zone(), words, inbound, answer);
     }
     let no = |reason: &str| json!({ "available": false, "reason": reason });
     let body = match answer {

@@ -21,6 +21,7 @@ use ticketbridge_core::port::{
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
 
+use crate::fat_events::answers::Words;
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, answers};
 use crate::schemas;
@@ -176,7 +177,8 @@ impl Channel for TripStore {
         fat_events::occurred_at(&self.settings, request)
     }
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
-        answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
+        let words = Words { unknown: "unknown_booking", product: "booking.product_code" };
+        answers::reply(self.settings.zone(), words, inbound, answer)
     }
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         match (told_to(notification), &self.erp) {

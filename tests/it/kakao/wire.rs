@@ -153,7 +153,9 @@ async fn what_nobody_knows_is_kept_and_said_to_be_ignored() {
     let mut unknown = sample();
     unknown["event_id"] = json!("e2");
     unknown["reservation"]["product"]["product_id"] = json!("pd_nobody");
-    bridge.kakao(&unknown).await.problem(422, "unknown_product");
+    let refused = bridge.kakao(&unknown).await;
+    refused.problem(422, "unknown_product");
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/reservation/product/product_id");
 }
 
 #[tokio::test]
