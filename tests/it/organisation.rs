@@ -108,7 +108,14 @@ async fn a_settle_unit_is_closed_when_nothing_of_it_is_unsettled() {
     bridge.post("backends/gate/resume", &json!({})).await.expect(200);
     bridge.post("config/reload", &json!({})).await.expect(200);
     // Its lines stay, and the new unit begins empty.
-    assert_eq!(bridge.get(statement).await.expect(200).json(), sold);
+    let mut settled = bridge.get(statement).await.expect(200).json();
+    assert_eq!(settled["settled_until"].take(), "2026-11-22T00:00:00+08:00");
+    assert_eq!(settled, sold, "{}", sold["settled_until"]);
+    let tree = bridge.get("partners").await.expect(200).json();
+    let units = tree["institutions"].as_array().expect("institutions").iter();
+    let mut units = units.flat_map(|it| it["settle_units"].as_array().expect("units"));
+    let closed = units.find(|unit| unit["id"] == "park-1").expect("the unit");
+    assert_eq!(closed["settled_until"], "2026-11-22T00:00:00+08:00");
     let empty = bridge.get("statements?settle_id=park-2&from=2026-11-21&to=2026-11-22").await.expect(200).json();
     assert_eq!(empty["lines"], json!([]));
 }
@@ -143,11 +150,9 @@ async fn what_was_sold_before_the_first_settle_unit_is_settled_under_its_own_nam
     bridge.post("statements/close", &close).await.expect(200);
     bridge.post("statements/close", &close).await.problem(409, "already_settled");
     assert!(left().await.is_empty(), "`check` has nothing to name any more");
-    assert_eq!(
-        (older().await, bridge.get(&statement).await.expect(200).json()),
-        (json!(true), sold),
-        "they are shown on"
-    );
+    let mut settled = bridge.get(&statement).await.expect(200).json();
+    assert_eq!(settled["settled_until"].take(), "2026-11-22T00:00:00+08:00");
+    assert_eq!((older().await, settled), (json!(true), sold), "they are shown on");
     let unknown = json!({ "settle_id": "nowhere", "to": "2026-11-21" });
     bridge.post("statements/close", &unknown).await.problem(404, "not_found");
 }

@@ -229,6 +229,7 @@ opens = Opens
 closes = Closes
 settle-unit = Settle unit
 closed = closed
+settled-until = Settled before
 registration = Registration number
 
 # codes, reconciliation, statements

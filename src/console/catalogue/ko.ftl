@@ -229,6 +229,7 @@ opens = 적용
 closes = 해제
 settle-unit = Settle ID
 closed = 종료
+settled-until = 정산 완료 시점
 registration = 사업자등록번호
 
 # codes, reconciliation, statements

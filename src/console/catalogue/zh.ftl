@@ -229,6 +229,7 @@ opens = 生效
 closes = 失效
 settle-unit = 结算单元
 closed = 已关闭
+settled-until = 已结算至
 registration = 登记号
 
 # codes, reconciliation, statements

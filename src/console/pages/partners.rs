@@ -112,6 +112,7 @@ fn organisation(visit: &Visit, tree: &Value) -> Markup {
                             li {
                                 (words.say("settle-unit")) " " (text(&unit["id"]))
                                 @if unit["closed"] == true { " (" (words.say("closed")) ")" }
+                                @if !unit["settled_until"].is_null() { " · " (words.say("settled-until")) " " (time(&unit["settled_until"])) }
                             }
                         }
                     }

@@ -106,6 +106,9 @@ fn shown(visit: &Visit, numbers: &BTreeMap<String, String>, statement: &Value) -
         ("balance", words.say("balance")),
     ];
     html! {
+        @if !statement["settled_until"].is_null() {
+            p { (words.say("settled-until")) " " (time(&statement["settled_until"])) }
+        }
         h2 { (words.say("picture")) }
         dl { @for (name, label) in &parts { dt { (label) } dd { (money(&totals[*name], currency)) } } }
         (picture(totals, &parts))

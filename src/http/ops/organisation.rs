@@ -2,6 +2,8 @@
 
 //! `GET partners`: the tree of dealers, institutions and agencies, with settle units and connections.
 
+use std::collections::BTreeMap;
+
 use ticketbridge_core::message::Destination;
 use ticketbridge_core::{ChannelId, TimeZone};
 
@@ -10,6 +12,7 @@ use crate::accounts::scope::{Access, Scope};
 use crate::config::organisation::{Institution, institution_of};
 use crate::http::ops::answers::{Time, organisation as told};
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::statements::settled_zone;
 use crate::http::ops::view::common_zone;
 
 /// `GET partners`: what lies in the scope of whoever asks, and the names of what lies around it.
@@ -30,9 +33,15 @@ pub(crate) async fn show(request: Request) -> Outcome {
             older.push(&channel.id);
         }
     }
+    let units = of.settle_units.iter().filter(|unit| request.reach.has_settle_id(&unit.id));
+    let mut settled = BTreeMap::new();
+    for unit in units {
+        let until = request.shared.engine.store().settled_until(&unit.id).await?;
+        settled.insert(unit.id.as_str(), Time::maybe(until, settled_zone(&request, &unit.id)));
+    }
     Ok(Said::ok(&told::Organisation {
         dealers: dealers.map(|dealer| told::Dealer { id: &dealer.id, name: &dealer.name }).collect(),
-        institutions: institutions.iter().map(|it| institution(&request, it)).collect(),
+        institutions: institutions.iter().map(|it| institution(&request, it, &settled)).collect(),
         connections: connections(&request, &older),
     }))
 }
@@ -44,7 +53,11 @@ fn touches(request: &Request, institution: &Institution) -> bool {
     scope.holds(&its, of) || its.holds(scope, of)
 }
 
-fn institution<'r>(request: &'r Request, institution: &'r Institution) -> told::Institution<'r> {
+fn institution<'r>(
+    request: &'r Request,
+    institution: &'r Institution,
+    settled: &BTreeMap<&str, Option<Time>>,
+) -> told::Institution<'r> {
     let of = &request.running.config.organisation;
     let scope = request.reach.scope();
     let agencies = of
@@ -63,7 +76,13 @@ fn institution<'r>(request: &'r Request, institution: &'r Institution) -> told::
         agencies: agencies
             .map(|agency| told::Agency { id: &agency.id, code: &agency.code, sender_name: &agency.sender_name })
             .collect(),
-        settle_units: units.map(|unit| told::SettleUnit { id: &unit.id, closed: unit.closed }).collect(),
+        settle_units: units
+            .map(|unit| told::SettleUnit {
+                id: &unit.id,
+                closed: unit.closed,
+                settled_until: settled.get(unit.id.as_str()).cloned().flatten(),
+            })
+            .collect(),
     }
 }
 

@@ -43,10 +43,17 @@ pub(crate) async fn show(request: Request) -> Outcome {
         Some(format) => format == "csv",
         None => request.wants_csv,
     };
-    Ok(if wants_csv { Said::csv(statement.csv()) } else { Said::ok(&shown(&statement)) })
+    if wants_csv {
+        return Ok(Said::csv(statement.csv()));
+    }
+    let until = match &statement.whose {
+        Whose::SettleId(id) => request.shared.engine.store().settled_until(id).await?,
+        Whose::Account { .. } => None,
+    };
+    Ok(Said::ok(&shown(&statement, Time::maybe(until, statement.zone))))
 }
 
-fn shown(of: &Statement) -> books::Statement<'_> {
+fn shown(of: &Statement, settled_until: Option<Time>) -> books::Statement<'_> {
     let (settle_id, account, opening) = match &of.whose {
         Whose::SettleId(id) => (Some(id.as_str()), None, None),
         Whose::Account { id, opening } => (None, Some(id.as_str()), Some(*opening)),
@@ -57,6 +64,7 @@ fn shown(of: &Statement) -> books::Statement<'_> {
         from: of.period.from,
         to: of.period.to,
         currency: &of.currency,
+        settled_until,
         lines: of.lines.iter().map(|it| line(it, of.zone)).collect(),
         totals: Totals {
             sales: of.total("sale"),
@@ -97,7 +105,7 @@ fn period_zone(request: &Request, is_about: impl Fn(&ChannelConfig) -> bool) -> 
 }
 
 /// The zone of what is settled under an id: the one that its settle unit names, or else that of its channels.
-fn settled_zone(request: &Request, settle_id: &str) -> TimeZone {
+pub(crate) fn settled_zone(request: &Request, settle_id: &str) -> TimeZone {
     let unit = request.running.config.organisation.settle_unit(settle_id);
     let named = unit.and_then(|unit| unit.time_zone);
     named.unwrap_or_else(|| period_zone(request, |channel| is_settled_under(channel, settle_id)))

@@ -38,6 +38,8 @@ pub(crate) struct Statement<'a> {
     pub(crate) to: Day,
     #[schemars(with = "String")]
     pub(crate) currency: &'a Currency,
+    /// Of a settle id: lines before this time have been settled.
+    pub(crate) settled_until: Option<Time>,
     pub(crate) lines: Vec<StatementLine<'a>>,
     pub(crate) totals: Totals,
 }

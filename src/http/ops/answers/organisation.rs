@@ -53,6 +53,8 @@ pub(crate) struct Agency<'a> {
 pub(crate) struct SettleUnit<'a> {
     pub(crate) id: &'a str,
     pub(crate) closed: bool,
+    /// Lines before this time have been settled.
+    pub(crate) settled_until: Option<Time>,
 }
 
 /// A channel or a back-end, with whom it belongs to and from where it may be called.
