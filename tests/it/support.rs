@@ -31,12 +31,13 @@ use axum::extract::ConnectInfo;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketbridge::app::{self, Bridge, Parts, Work};
+use ticketbridge::app::{self, Bridge, Parts, StartError, Work};
 use ticketbridge::clock::{Clock, TestClock, TestIds};
 use ticketbridge::config::{Config, Environment};
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
 use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
+use ticketbridge_store::StoreError;
 use tower::ServiceExt as _;
 
 use partners::Partners;
@@ -58,6 +59,8 @@ pub(crate) const OPERATOR: &str = "an-operator-token-for-tests";
 pub(crate) const SETTLEMENT: &str = "a-settlement-token-for-tests";
 /// Longest real time that one request of a test may take; a test that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a bridge is started whose database is there and does not greet in time.
+const STARTS_TRIED: usize = 5;
 
 /// An answer, read.
 #[derive(Clone, Debug)]
@@ -197,17 +200,28 @@ impl TestBridge {
         partners: Arc<Partners>,
         starts: u64,
     ) -> Self {
-        let environment = environment();
-        let config = Config::load(&directory.path().join("config"), &environment)
-            .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
-        let parts = Parts {
-            clock: machine,
-            ids: Arc::new(TestIds::starting_at(starts)),
-            transport: Some(partners.clone()),
-            environment,
-            work,
-        };
-        let bridge = app::start(config, parts).await.unwrap_or_else(|error| panic!("the bridge of a test: {error:?}"));
+        let mut started = None;
+        for _ in 0..STARTS_TRIED {
+            let environment = environment();
+            let config = Config::load(&directory.path().join("config"), &environment)
+                .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
+            let parts = Parts {
+                clock: machine.clone(),
+                ids: Arc::new(TestIds::starting_at(starts)),
+                transport: Some(partners.clone()),
+                environment,
+                work,
+            };
+            match app::start(config, parts).await {
+                // On a machine that is full, a server may take longer to greet than a bridge waits.
+                Err(StartError::Unusable { source: StoreError::Unreachable { .. }, .. }) => {}
+                other => {
+                    started = Some(other.unwrap_or_else(|error| panic!("the bridge of a test: {error:?}")));
+                    break;
+                }
+            }
+        }
+        let bridge = started.expect("the database of a test answers");
         Self { bridge, clock, partners, directory, starts, unfinished: None }
     }
 
