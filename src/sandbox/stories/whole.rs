@@ -102,20 +102,21 @@ impl<C: TellsWhole> Script<C> {
     }
 
     /// Waits until a person was asked for something about the order, which may be settled by itself within moments: it stands in its history.
-    pub(super) async fn attention_was(&mut self, number: &str, kind: &str) -> Result<(), Broken> {
+    /// How it was said.
+    pub(super) async fn attention_was(&mut self, number: &str, kind: &str) -> Result<String, Broken> {
         let deadline = self.stage.channel.time().elapsed() + self.stage.patience;
         loop {
             let order = self.order(number).await?;
             let path = format!("orders/{}/events", text_at(&order, "id"));
             let events = self.stage.ops.get(&path).await.map_err(|error| Broken(format!("{error}")))?;
-            let was_raised =
-                events.get("items").and_then(Value::as_array).into_iter().flatten().any(|event| {
-                    text_at(event, "data.event") == "attention_raised" && text_at(event, "data.kind") == kind
-                });
+            let asked = events.get("items").and_then(Value::as_array).into_iter().flatten().find(|event| {
+                text_at(event, "data.event") == "attention_raised" && text_at(event, "data.kind") == kind
+            });
             let is_over = self.stage.channel.time().elapsed() > deadline;
-            if was_raised || is_over {
-                self.check(was_raised, format!("a person was asked: {kind}"));
-                return if was_raised { Ok(()) } else { Err(Broken(format!("nobody was asked: {kind}"))) };
+            if asked.is_some() || is_over {
+                self.check(asked.is_some(), format!("a person was asked: {kind}"));
+                let sentence = asked.map(|event| text_at(event, "data.sentence").to_owned());
+                return sentence.ok_or_else(|| Broken(format!("nobody was asked: {kind}")));
             }
             self.stage.channel.time().pass_really(LOOK_EVERY).await;
         }

@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use super::script::Script;
-use crate::stories::script::{Broken, text_at};
+use crate::stories::script::Broken;
 use crate::tripstore::{LinkState, Way};
 
 /// What is open after the deposit, won.
@@ -76,8 +76,8 @@ pub(super) async fn overpayment(s: &mut Script) -> Result<(), Broken> {
     market.pays_link(&number).await;
     s.order_is(&number, "payment.state", "paid").await?;
     market.pays(&number, "BALANCE", BALANCE, None).await;
-    let asked = s.attention_is(&number, "unexpected_payment").await?;
-    s.check(!text_at(&asked, "sentence").is_empty(), "a person reads why");
+    let asked = s.attention_was(&number, "unexpected_payment").await?;
+    s.check(!asked.is_empty(), "a person reads why");
     s.there(&number, "what was too much went back", |it| it.open() == 0).await?;
     s.called("payments/cancel", &number, 1).await?;
     s.order_is(&number, "label", "예약완료·결제완료").await?;
