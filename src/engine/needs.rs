@@ -3,7 +3,7 @@
 //! What a change will ask the database for, as far as the message and the configuration tell: it is read for many changes together. What
 //! is forgotten here costs time, never correctness.
 
-use ticketbridge_core::message::{Command, DeadlineKind, RequestBooking, Sale, StockKey, TicketFacts};
+use ticketbridge_core::message::{Command, DeadlineKind, RequestBooking, Sale, Snapshot, StockKey, TicketFacts};
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::port::{Envelope, Message};
@@ -15,8 +15,9 @@ use ticketbridge_core::{BookingId, OrderId, ProductCode};
 use ticketbridge_store::{ClaimKind, Needs, Sealer};
 
 use crate::engine::arrival::Incoming;
-use crate::engine::credit;
 use crate::engine::purchase_limits::{document_hash, phone_hash};
+use crate::engine::{credit, owned};
+use crate::service::registry::RegisteredChannel;
 
 /// What a message needs; `dedupe` is the key by which it counts once.
 pub(crate) fn of_message(sealer: &Sealer, incoming: &Incoming, envelope: &Envelope, dedupe: &str) -> Needs {
@@ -40,13 +41,19 @@ pub(crate) fn of_message(sealer: &Sealer, incoming: &Incoming, envelope: &Envelo
             rules(sale).map_or(needs.clone(), |rules| of_booking(needs, sealer, &rules, &sale.buyer, request))
         }
         Message::Snapshot(snapshot) => {
-            let needs = needs.with_number(&channel.id, &snapshot.sale.channel_order_id).perhaps_moving_stock();
+            let needs = of_snapshot(needs, channel, snapshot);
             let key = rules(&snapshot.sale).and_then(|rules| date_stock_key(&rules.booking, snapshot.visit_date));
             key.map_or(needs.clone(), |key| needs.with_stock(&key))
         }
         Message::Act(command) if moves_stock(command) => needs.moving_stock(),
         Message::Act(_) | Message::Listing(_) | Message::Note { .. } => needs,
     }
+}
+
+/// A whole order: itself, and whose its payments and lines are.
+pub(crate) fn of_snapshot(needs: Needs, channel: &RegisteredChannel, snapshot: &Snapshot) -> Needs {
+    let needs = needs.with_number(&channel.id, &snapshot.sale.channel_order_id).perhaps_moving_stock();
+    owned::numbers(snapshot).fold(needs, |needs, number| needs.with_number(&channel.id, &number))
 }
 
 fn of_sale(mut needs: Needs, sealer: &Sealer, rules: &RuleSnapshot, sale: &Sale) -> Needs {

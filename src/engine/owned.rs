@@ -5,7 +5,7 @@
 use ticketbridge_core::message::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::channel_state::ChannelState;
-use ticketbridge_core::order::money::EntryKind;
+use ticketbridge_core::order::money::{EntryKind, LedgerEntry};
 use ticketbridge_core::quoted::{ForeignNumber, FreeText};
 use ticketbridge_core::{ChannelId, Command, ExternalId};
 use ticketbridge_store::{Sealer, StoreError, Tx};
@@ -37,6 +37,21 @@ pub(crate) async fn claim(tx: &Tx, order: &Order, command: &Command) -> Result<O
     }))
 }
 
+/// Under what the payments and lines of a whole order are looked up.
+pub(crate) fn numbers(snapshot: &Snapshot) -> impl Iterator<Item = ExternalId> {
+    let payments = charges(snapshot).map(|entry| named(PAYMENT, &entry.reference));
+    let lines = snapshot.standing.lines.iter().filter(|line| line.has_own_number());
+    payments.chain(lines.map(|line| named(LINE, &line.detail)))
+}
+
+fn named(kind: &str, number: &str) -> ExternalId {
+    ExternalId::new(format!("{kind}{number}"))
+}
+
+fn charges(snapshot: &Snapshot) -> impl Iterator<Item = &LedgerEntry> {
+    snapshot.entries.iter().filter(|entry| entry.kind == EntryKind::Charge)
+}
+
 /// A number that is told, and whether the order has it already.
 struct Told<'s> {
     number: &'s str,
@@ -46,8 +61,7 @@ struct Told<'s> {
 /// The payments whose owner is to be looked up. An order of an older version has some that nobody has written down as its own yet.
 fn payments<'s>(order: &'s Order, snapshot: &'s Snapshot) -> Vec<Told<'s>> {
     let is_owned = order.channel_state.as_deref().is_some_and(|channel_state| channel_state.payments_are_owned);
-    let charges = snapshot.entries.iter().filter(|entry| entry.kind == EntryKind::Charge);
-    let told = charges.map(|entry| Told { number: &entry.reference, is_known: order.money.knows(entry) });
+    let told = charges(snapshot).map(|entry| Told { number: &entry.reference, is_known: order.money.knows(entry) });
     told.filter(|told| !(told.is_known && is_owned)).collect()
 }
 
@@ -66,7 +80,7 @@ fn lines<'s>(order: &'s Order, snapshot: &'s Snapshot) -> Vec<Told<'s>> {
 async fn claim_all(tx: &Tx, order: &Order, kind: &str, all: Vec<Told<'_>>) -> Result<Vec<String>, StoreError> {
     let mut elsewhere = Vec::new();
     for told in all {
-        let number = ExternalId::new(format!("{kind}{}", told.number));
+        let number = named(kind, told.number);
         match tx.lock_ref(&order.channel, &number).await?.order {
             Some(other) if other != order.id && !told.is_known => elsewhere.push(told.number.to_owned()),
             Some(_) => {}

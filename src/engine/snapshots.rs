@@ -12,7 +12,7 @@ use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
 use crate::engine::early_messages::apply_remembered;
-use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::engine::{Applied, Change, Engine, EngineError, counts, needs};
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -117,8 +117,7 @@ impl Engine {
     ) -> Result<Applied, EngineError> {
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
-        let mut needs =
-            Needs::nothing().with_number(&channel.id, &snapshot.sale.channel_order_id).perhaps_moving_stock();
+        let mut needs = needs::of_snapshot(Needs::nothing(), &channel, &snapshot);
         if let Some(job) = job {
             needs = needs.with_order(&job.order);
         }

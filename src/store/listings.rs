@@ -8,7 +8,7 @@ use ticketbridge_core::{ChannelId, OrderId, ProductCode, UnixMillis};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_flag, values};
 use crate::error::StoreError;
-use crate::tx::Tx;
+use crate::tx::{Company, Tx};
 
 impl Tx {
     /// Keeps what a channel says of a product, unless something later is known.
@@ -42,7 +42,18 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn listing(&self, channel: &ChannelId, product: &ProductCode) -> Result<Option<Listing>, StoreError> {
-        listing(self, channel, product).await
+        // Nobody changes one in company, so all who are in it ask once.
+        if self.company() != Company::Others || !self.dialect().shares_with_others() {
+            return listing(self, channel, product).await;
+        }
+        let key = (channel.clone(), product.clone());
+        let known = self.listings().get(&key).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = listing(self, channel, product).await?;
+        self.listings().insert(key, found.clone());
+        Ok(found)
     }
 
     /// Notes the live payment link of an order.

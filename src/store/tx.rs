@@ -8,11 +8,13 @@
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sea_orm::{QueryResult, Value, sqlx};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::port::Listing;
+use ticketbridge_core::{ChannelId, ProductCode, UnixMillis};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -83,9 +85,14 @@ pub struct Tx {
     leaves: std::sync::Mutex<Ahead>,
     /// Deliveries that go from hand to hand when it is committed; dropped, their places are given back.
     handed_over: std::sync::Mutex<Vec<HandedOver>>,
+    /// What channels said of their products, as far as it was asked for in company.
+    listings: std::sync::Mutex<Listings>,
     /// Whether deliveries were written before the end, so that those that are kept back are not all that it leaves.
     wrote_early: AtomicBool,
 }
+
+/// What channels said last of their products.
+pub(crate) type Listings = HashMap<(ChannelId, ProductCode), Option<Listing>>;
 
 /// Where a work is run again that a batch could not carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +142,7 @@ impl Tx {
             wants_elsewhere: AtomicU8::new(0),
             leaves: std::sync::Mutex::new(Ahead::NOTHING),
             handed_over: std::sync::Mutex::default(),
+            listings: std::sync::Mutex::default(),
             wrote_early: AtomicBool::new(false),
         }
     }
@@ -169,6 +177,10 @@ impl Tx {
             return Err(self.go_elsewhere(Elsewhere::NextBatch));
         }
         self.check_late_lock()
+    }
+
+    pub(crate) fn listings(&self) -> MutexGuard<'_, Listings> {
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn opened(&self) -> MutexGuard<'_, Opened> {
