@@ -6,6 +6,7 @@ mod backends;
 mod described;
 pub mod gauges;
 mod labels;
+pub(crate) mod log_lines;
 pub(crate) mod seldom;
 pub(crate) mod traces;
 
@@ -38,9 +39,12 @@ pub fn start_logging(log: &Log) {
     .filter(|directive| !log.level.contains(directive.split('=').next().unwrap_or(directive)))
     .filter_map(|directive| directive.parse().ok())
     .fold(filter, EnvFilter::add_directive);
+    let lines = log_lines::LogLines::start();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| Masked(std::io::stderr()))
+        .with_writer(move || Masked(lines.clone()))
+        // It would say so on standard error, and end the call that it is about where that cannot be written to.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start, as tests do it, keeps the first.
     let _started = match log.format {

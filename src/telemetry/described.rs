@@ -105,6 +105,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     (Kind::Histogram, "ticketbridge_inbound_call_duration_seconds", "Time until a channel was answered"),
     (Kind::Counter, "ticketbridge_inbound_calls_total", "Channels' calls, by channel, call and outcome"),
     (Kind::Gauge, "ticketbridge_job_last_run_timestamp_seconds", "When a housekeeping job has ended last, by job"),
+    (
+        Kind::Counter,
+        "ticketbridge_log_lines_lost_total",
+        "Lines of the log that could not be written: standard error is full, closed, or not read",
+    ),
     (Kind::Counter, "ticketbridge_looks_without_news_total", "Looks at a back-end that told nothing new"),
     (
         Kind::Gauge,
