@@ -170,8 +170,12 @@ enum Keys {
     Rotate(ConfigDir),
 }
 
-/// Carries a command out.
+/// Carries a command out, and says so.
 pub fn run(arguments: Cli) -> ExitCode {
+    terminal::all_said(carry_out(arguments))
+}
+
+fn carry_out(arguments: Cli) -> ExitCode {
     match arguments.command {
         Command::Serve { config, create } => {
             in_runtime(serve::serve(config, if create { serve::Missing::Make } else { serve::Missing::AsConfigured }))

@@ -4,10 +4,33 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something that was to be said could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
 pub(crate) fn say(line: impl std::fmt::Display) {
-    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+    note(&writeln!(std::io::stdout(), "{line}"));
+}
+
+/// Notes what was not written although somebody reads.
+fn note(written: &std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The exit code of a command, once all is said: success only where it could be said.
+pub(super) fn all_said(code: ExitCode) -> ExitCode {
+    note(&std::io::stdout().flush());
+    crate::telemetry::log_lines::finish();
+    if LOST.load(Ordering::Relaxed) && code == ExitCode::SUCCESS {
+        return fail("what this command says could not be written to standard output; is the disk full?");
+    }
+    code
 }
 
 /// One sentence to standard error, and exit code 1.
