@@ -88,7 +88,7 @@ impl Accounts {
 }
 
 pub(super) async fn accounts(command: Accounts) -> ExitCode {
-    let config = match serve::load(command.directory()) {
+    let config = match serve::load_on_host(command.directory()) {
         Ok(config) => config,
         Err(code) => return code,
     };

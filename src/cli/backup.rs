@@ -19,10 +19,15 @@ const OF_A_SERVER: &str = "the configured database belongs to a server: use its 
     docs/src/operating/upkeep.md shows";
 
 pub(super) async fn backup(directory: ConfigDir, file: PathBuf) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };
+    // A volume that is not mounted, or a slip in the path, is no place for a copy.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    if let Some(folder) = folder {
+        return fail(format!("there is no folder {}: nothing was copied; make it, or mount it", folder.display()));
+    }
     match copy(&config, &file).await {
         Ok(bytes) => {
             say(format_args!(
@@ -61,7 +66,7 @@ pub(super) async fn open_at(config: &Config, file: &Path) -> Result<Store, Strin
 }
 
 pub(super) async fn restore(directory: ConfigDir, file: PathBuf) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };

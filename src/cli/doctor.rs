@@ -22,7 +22,7 @@ use crate::trouble::chain;
 const PAGE: u32 = 200;
 
 pub(super) async fn doctor(directory: ConfigDir, copy: Option<PathBuf>) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };

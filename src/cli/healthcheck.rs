@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use ticketbridge_core::Millis;
 use ticketbridge_core::port::Call;
 
-use crate::cli::serve::load;
+use crate::cli::serve::load_on_host;
 use crate::cli::{ConfigDir, fail, say};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
 
@@ -27,7 +27,7 @@ pub(super) enum Question {
 }
 
 pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> ExitCode {
-    let config = match load(&directory) {
+    let config = match load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };
@@ -58,7 +58,8 @@ pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> Exi
 }
 
 /// Where a service that listens on `listen` is reached from the same machine.
-fn reached_at(listen: SocketAddr) -> SocketAddr {
+/// Where a service is reached on this machine that listens there.
+pub(super) fn reached_at(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -19,7 +19,7 @@ const BATCH_MAX: u32 = 100;
 const ROUNDS_MAX: u32 = 5;
 
 pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -18,7 +18,7 @@ use crate::trouble::chain;
 const ROWS_PER_SECOND: u64 = 20_000;
 
 pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };
@@ -40,7 +40,7 @@ pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {
 
 /// Says what a migration would do, and whether it can; changes nothing.
 pub(super) async fn check(directory: ConfigDir) -> ExitCode {
-    let config = match serve::load(&directory) {
+    let config = match serve::load_on_host(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };

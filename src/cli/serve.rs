@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, Parts};
 use crate::cli::{ConfigDir, database, fail, manager, say, warn};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Report};
 use crate::service::reload;
 
 /// How long the log waits for the end of a reload before it says that it takes long.
@@ -121,8 +121,15 @@ fn told_twice() -> ExitCode {
 }
 
 pub(super) fn load(directory: &ConfigDir) -> Result<Config, ExitCode> {
-    Config::load(&directory.directory, &Environment::Process).map_err(|report| {
-        warn(&report);
-        fail("the configuration cannot be used; every problem is listed above")
-    })
+    Config::load(&directory.directory, &Environment::Process).map_err(|report| unusable(&report))
+}
+
+/// The same for commands that call nobody: no secret of a partner's has to be there.
+pub(super) fn load_on_host(directory: &ConfigDir) -> Result<Config, ExitCode> {
+    Config::load_on_host(&directory.directory, &Environment::Process).map_err(|report| unusable(&report))
+}
+
+fn unusable(report: &Report) -> ExitCode {
+    warn(report);
+    fail("the configuration cannot be used; every problem is listed above")
 }

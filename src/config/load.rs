@@ -28,6 +28,18 @@ impl Config {
         }
     }
 
+    /// Reads a directory to do something with its database on the same machine: of its secrets those have to be there that open it.
+    ///
+    /// # Errors
+    /// Every problem, warnings among them.
+    pub fn load_on_host(directory: &Path, environment: &Environment) -> Result<Config, Report> {
+        let (config, report) = read(directory, environment, Purpose::Host, Kinds::registered(), None);
+        match config {
+            Some(config) if report.is_usable() => Ok(config),
+            _ => Err(report),
+        }
+    }
+
     /// Reads a directory to play a recording to it: of its secrets only the key that opens the recording has to be there.
     ///
     /// # Errors

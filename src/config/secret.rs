@@ -58,13 +58,29 @@ impl Environment {
         };
         value.filter(|text| !text.trim().is_empty())
     }
+
+    /// A credential by the name of a variable that is there and cannot be read, and why.
+    fn unreadable(&self, name: &str) -> Option<(PathBuf, std::io::ErrorKind)> {
+        let folder = match self {
+            Environment::Process => std::env::var_os(CREDENTIALS_VARIABLE)?,
+            Environment::Only(_) => return None,
+        };
+        credential_files(Path::new(&folder), name).into_iter().find_map(|place| match std::fs::read_to_string(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Some((place, error.kind())),
+            Ok(_) | Err(_) => None,
+        })
+    }
 }
 
 /// A credential by the name of a variable. One of a folder that was loaded as a whole has the unit's name before it.
 fn credential(folder: &Path, name: &str) -> Option<String> {
-    let places = [folder.join(name), folder.join(format!("{CREDENTIALS_PREFIX}{name}"))];
-    let text = places.iter().find_map(|place| std::fs::read_to_string(place).ok())?;
+    let text = credential_files(folder, name).iter().find_map(|place| std::fs::read_to_string(place).ok())?;
     Some(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Where it may stand.
+fn credential_files(folder: &Path, name: &str) -> [PathBuf; 2] {
+    [folder.join(name), folder.join(format!("{CREDENTIALS_PREFIX}{name}"))]
 }
 
 /// For what a configuration is read.
@@ -76,6 +92,8 @@ pub enum Purpose {
     Serve,
     /// To play a recording to it: its secrets are replaced, and need not be there.
     Replay,
+    /// To do something with its database on the same machine: no partner is called, and no secret of theirs is needed.
+    Host,
 }
 
 /// What a secret is for; it decides how one is made and when it is called weak.
@@ -220,6 +238,12 @@ impl<'a> Secrets<'a> {
     /// may be on another machine. How many of them are set changes nothing of that.
     pub(super) fn report_unset(&self, purpose: Purpose, findings: &Findings) {
         for Unset { place, key, variable, usage } in self.unset.borrow().iter() {
+            // Nobody is to make a new key where the one that is meant is there.
+            if let Some((path, why)) = self.environment.unreadable(variable).filter(|_| purpose != Purpose::Replay) {
+                let sentence = format!("`{key}` is the credential {}, which cannot be read ({why})", path.display());
+                findings.problem(place.clone(), sentence, "let the user of the service read it");
+                continue;
+            }
             let sentence = format!("`{key}` needs the variable {variable}, which is not set");
             match purpose {
                 Purpose::Check => findings.warning(
@@ -228,6 +252,12 @@ impl<'a> Secrets<'a> {
                     usage.export(variable),
                 ),
                 Purpose::Serve => findings.problem(place.clone(), sentence, usage.export(variable)),
+                Purpose::Host => match usage {
+                    SecretUse::DataKey | SecretUse::DatabaseUrl => {
+                        findings.problem(place.clone(), sentence, usage.export(variable));
+                    }
+                    SecretUse::OpsToken | SecretUse::Partner | SecretUse::Issued => {}
+                },
                 Purpose::Replay => {}
             }
         }
