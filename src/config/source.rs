@@ -88,6 +88,9 @@ impl Source {
     }
 }
 
+/// The folder of the credentials, which `docs/src/operating/production.md` puts beside the files.
+const CREDENTIALS: &str = "credentials";
+
 /// Reads every file that the service reads, and reports those that nothing reads.
 pub(super) fn read_directory(directory: &Path, findings: &Findings) -> Vec<Source> {
     let mut sources = Vec::new();
@@ -109,8 +112,12 @@ pub(super) fn read_directory(directory: &Path, findings: &Findings) -> Vec<Sourc
         } else if let Some((_, part)) = FOLDERS.iter().find(|(folder, _)| *folder == name) {
             match list(path) {
                 Ok(files) => {
-                    let files = files.iter().filter(|file| is_toml(file));
-                    sources.extend(files.filter_map(|file| read(*part, file, findings)));
+                    let (read_here, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| is_toml(file));
+                    sources.extend(read_here.into_iter().filter_map(|file| read(*part, file, findings)));
+                    for other in others.into_iter().filter(|file| !is_put_aside(file)) {
+                        let mend = "what is to be read here ends in `.toml` and stands in no folder of its own";
+                        findings.warning(whole(other), "nothing reads this", mend);
+                    }
                 }
                 // It may hold anything: to go on without it would close channels that are open.
                 Err(error) => {
@@ -118,7 +125,7 @@ pub(super) fn read_directory(directory: &Path, findings: &Findings) -> Vec<Sourc
                     findings.problem(whole(path), problem, "let this user list it and read its files");
                 }
             }
-        } else if path.is_dir() || is_toml(path) {
+        } else if name != CREDENTIALS && (path.is_dir() || is_toml(path)) {
             let known = FILES.iter().map(|(file, _)| *file).chain(FOLDERS.iter().map(|(folder, _)| *folder));
             let known: Vec<&str> = known.collect();
             findings.warning(whole(path), "nothing reads this", suggest(&name, known));
@@ -177,6 +184,12 @@ fn file_name(path: &Path) -> String {
 
 fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
+}
+
+/// Whether it was put aside by its name: a copy of an editor's, or of somebody's; a note for people.
+fn is_put_aside(path: &Path) -> bool {
+    let name = file_name(path);
+    name.ends_with('~') || [".bak", ".orig", ".md", ".off", ".disabled"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn whole(path: &Path) -> Place {
