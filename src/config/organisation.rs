@@ -159,7 +159,12 @@ impl<'a> Read<'a> {
         }
         for table in entries(file, "institution") {
             names.institutions.extend(named(&table, "id"));
-            names.registration_numbers.extend(named(&table, "registration_number"));
+            // One number is written with and without hyphens.
+            let number = named(&table, "registration_number").map(|mut number| {
+                number.name.retain(char::is_alphanumeric);
+                number
+            });
+            names.registration_numbers.extend(number);
             self.institutions.extend(institution(&table).map(|it| (it, table)));
         }
         for table in entries(file, "agency") {
