@@ -21,7 +21,7 @@ mod report;
 mod secret;
 mod service;
 mod settings;
-mod shown;
+pub(crate) mod shown;
 mod source;
 mod start_times;
 

@@ -37,6 +37,15 @@ pub struct ChangedSetting {
     pub after: Option<String>,
 }
 
+/// Names of settings that say what is settled, and with whom.
+const OF_SETTLEMENT: [&str; 4] = ["commission_bp", "settle_id", "credit_account", "settle_unit"];
+
+/// Whether a setting says what is settled, with whom, or for which share.
+pub(crate) fn is_of_settlement(file: &str, key: &str) -> bool {
+    let names = key.split(['.', '[']);
+    file.ends_with("credit.toml") || names.into_iter().any(|name| OF_SETTLEMENT.contains(&name))
+}
+
 /// The settings of a file.
 pub(super) fn of(source: &Source) -> Vec<ShownSetting> {
     let Ok(table) = toml::from_str::<toml::Table>(&source.text) else { return Vec::new() };

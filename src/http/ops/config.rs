@@ -4,7 +4,7 @@
 
 use http::StatusCode;
 
-use crate::config::{Finding, Severity};
+use crate::config::{Finding, Role, Severity, shown};
 use crate::http::ops::answers::Time;
 use crate::http::ops::answers::config::{Config, ConfigSettings, RefusedChange};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
@@ -34,11 +34,17 @@ pub(crate) async fn show(request: Request) -> Outcome {
 pub(crate) async fn settings(request: Request) -> Outcome {
     everything_only(&request)?;
     let running = request.shared.engine.running();
+    // What is settled, with whom and for which share, is not for those who work with orders (PA-03).
+    let settles = match request.holder.role {
+        Role::Admin | Role::Settlement => true,
+        Role::Operator | Role::Viewer => false,
+    };
+    let is_shown = |file: &str, key: &str| settles || !shown::is_of_settlement(file, key);
     Ok(Said::ok(&ConfigSettings {
         version: running.config.version,
         applied_at: Time::of(running.applied_at, common_zone(&running)),
-        settings: &running.config.shown,
-        changed: &running.config.changed,
+        settings: running.config.shown.iter().filter(|it| is_shown(&it.file, &it.key)).collect(),
+        changed: running.config.changed.iter().filter(|it| is_shown(&it.file, &it.key)).collect(),
     }))
 }
 

@@ -29,10 +29,10 @@ pub(crate) struct ConfigSettings<'a> {
     pub(crate) applied_at: Time,
     /// Every setting of the files, secrets hidden; what is not there has its default.
     #[schemars(with = "Vec<Setting>")]
-    pub(crate) settings: &'a [ShownSetting],
+    pub(crate) settings: Vec<&'a ShownSetting>,
     /// What is other than in the version before; nothing in the first one.
     #[schemars(with = "Vec<Changed>")]
-    pub(crate) changed: &'a [ChangedSetting],
+    pub(crate) changed: Vec<&'a ChangedSetting>,
 }
 
 /// A setting of a file.
