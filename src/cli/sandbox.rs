@@ -7,12 +7,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use ticketbridge_core::{BackendId, ChannelId, Millis};
+use ticketbridge_core::port::Call;
+use ticketbridge_core::rules::dates::advance_limit;
+use ticketbridge_core::{BackendId, ChannelId, Millis, TimeZone};
 
+use crate::cli::healthcheck::reached_at;
 use crate::cli::{fail, say};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{BackendConfig, ChannelConfig, Config, Environment};
+use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
+use crate::trouble::chain;
 use ticketbridge_sandbox::douyin::{App, SimProduct};
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::stories::{self, Channel};
@@ -25,9 +33,9 @@ use ticketbridge_sandbox::{
 /// What to play, against whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxArguments {
-    /// The bridge to play against; its configuration must name the addresses below
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    against: String,
+    /// The bridge to play against, where its configuration listens when left out; that configuration must name the addresses below
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
     /// The configuration of that bridge: secrets, products and the ops token are taken from it
     #[arg(long, value_name = "DIR", default_value = "config")]
     config: PathBuf,
@@ -90,6 +98,10 @@ fn list() {
     }
 }
 
+/// Stories of the adapter douyin whose guest goes in on the day on which he buys.
+const VISITS_TODAY: [&str; 3] = ["purchase-to-gate", "redemption-during-review", "used-before-void"];
+/// Longest wait for a bridge to say that it is there.
+const ANSWERS_WITHIN: Millis = Millis::seconds(3);
 /// Time that Douyin gives for tickets.
 const TICKETS_WITHIN: Millis = Millis::minutes(10);
 /// Calls that have to find room before a deadline: a try, the question what became of it, and another one.
@@ -108,6 +120,8 @@ fn in_words(length: Millis) -> String {
 struct Setting<'a> {
     arguments: &'a SandboxArguments,
     config: Config,
+    /// Where the bridge is.
+    against: String,
     time: SimTime,
     journal: Journal,
 }
@@ -117,7 +131,27 @@ impl<'a> Setting<'a> {
         let config = Config::load(&arguments.config, &Environment::Process)
             .map_err(|report| format!("the configuration cannot be used:\n{report}"))?;
         let (time, journal) = (SimTime::new(arguments.time_scale), Journal::default());
-        Ok(Self { arguments, config, time, journal })
+        let against =
+            arguments.against.clone().unwrap_or_else(|| format!("http://{}", reached_at(config.server.listen)));
+        Ok(Self { arguments, config, against, time, journal })
+    }
+
+    /// Makes sure that a bridge is there: a story against nobody takes a long time to say nothing.
+    async fn somebody_answers(&self) -> Result<(), String> {
+        let url = format!("{}/healthz", self.against.trim_end_matches('/'));
+        let nobody = |why: String| {
+            format!("no bridge answers at {} ({why}): start it, or name where it is with --against URL", self.against)
+        };
+        let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
+        let transport = HttpTransport::new(ANSWERS_WITHIN, policy).map_err(|error| chain(&error))?;
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        let call = Call { method: Method::GET, url, headers, body, timeout: None, key: None };
+        let limits = CallLimits { timeout: ANSWERS_WITHIN, at_most: ANSWERS_WITHIN };
+        match transport.send(&call, limits).await {
+            Ok(answer) if answer.status == StatusCode::OK => Ok(()),
+            Ok(answer) => Err(nobody(format!("HTTP {}", answer.status.as_u16()))),
+            Err(error) => Err(nobody(chain(&error))),
+        }
     }
 
     fn channel(&self) -> Result<&ChannelConfig, String> {
@@ -191,15 +225,21 @@ impl<'a> Setting<'a> {
 
     fn stage<C: Channel>(&self, channel: C, tickets: SimBackend) -> Result<Stage<C>, String> {
         let token = self.config.ops_tokens.first().ok_or("no ops token is configured")?;
-        Ok(Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets))
+        Ok(Stage::new(&self.against, token.token.expose_secret(), channel, tickets))
     }
 
     async fn play_on<C: Channel>(&self, stage: &Stage<C>, chosen: Vec<&Story<C>>) -> Result<usize, String> {
+        self.somebody_answers().await?;
         let colour = std::io::stdout().is_terminal();
         let mut failed = 0;
         let wants = self.wants()?;
+        let over = self.today_is_over()?;
         for story in chosen {
             say(format_args!("\n── {}: {}\n", story.name, story.about));
+            if let Some(why) = over.as_ref().filter(|_| VISITS_TODAY.contains(&story.name)) {
+                say(format_args!("not played: its guest comes today, and {why}"));
+                continue;
+            }
             let played = play_aloud(story, stage, colour, &mut std::io::stdout()).await;
             let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
             say(format_args!("\n{}", verdict.to_string().trim_end()));
@@ -243,6 +283,24 @@ impl<'a> Setting<'a> {
         Ok(wants)
     }
 
+    /// Why a visit of today cannot be booked any more, if so.
+    fn today_is_over(&self) -> Result<Option<String>, String> {
+        let named = text(self.channel()?.settings.expose(), "/time_zone").ok();
+        let zone = named.and_then(|name| TimeZone::parse(&name)).unwrap_or(TimeZone::SHANGHAI);
+        let now = SystemClock::new().now();
+        let today = zone.date_of(now);
+        for code in self.played()? {
+            let advance = self.config.booking(&code.as_str().into()).and_then(|booking| booking.advance);
+            if let Some(limit) = advance.map(|rule| advance_limit(rule, today, zone)).filter(|limit| *limit <= now) {
+                return Ok(Some(format!(
+                    "`{code}` takes bookings for today until {} only (`advance`): play it before that, or raise it",
+                    limit.rfc3339(zone)
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// The booking products that are played.
     fn played(&self) -> Result<Vec<String>, String> {
         let booking = |pair: &str| pair.split_once('|').map_or(pair, |(_, booking)| booking).to_owned();
@@ -260,7 +318,7 @@ impl<'a> Setting<'a> {
     async fn tickets(&self, name: &str, secret: &str) -> Result<SimBackend, String> {
         let mut options = SimBackendOptions::usual(name, secret, self.time.clone());
         options.journal = self.journal.clone();
-        options.bridge_url.clone_from(&self.arguments.against);
+        options.bridge_url.clone_from(&self.against);
         if !name.is_empty() {
             options.listen = self.arguments.tickets.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9102)));
         }
@@ -278,7 +336,7 @@ impl<'a> Setting<'a> {
         let cannot = |error| format!("the simulated supplier cannot listen on {listen}: {error}");
         let octo = SimOcto::start(options).await.map_err(cannot)?;
         let backend = self.arguments.backend.clone();
-        let (against, hint) = (self.arguments.against.trim_end_matches('/'), text(settings, "/hint_secret").ok());
+        let (against, hint) = (self.against.trim_end_matches('/'), text(settings, "/hint_secret").ok());
         let hints = hint.map(|secret| format!("{against}/backends/{backend}/hints/{secret}"));
         Ok(Supplier { octo, backend, hints, sells: 0, gives_up: Some(1) })
     }
@@ -293,7 +351,7 @@ impl<'a> Setting<'a> {
         let (id, account) = (&self.arguments.channel, text(settings, "/account_id")?);
         let mut options = SimDouyinOptions::usual(id, app, &account, products, self.time.clone());
         options.journal = self.journal.clone();
-        options.bridge_url.clone_from(&self.arguments.against);
+        options.bridge_url.clone_from(&self.against);
         options.listen = self.arguments.listen;
         let cannot = |error| format!("the simulated Douyin cannot listen on {}: {error}", self.arguments.listen);
         SimDouyin::start(options).await.map_err(cannot)
@@ -341,7 +399,7 @@ impl<'a> Setting<'a> {
         let (events, calls) = (secret(settings, "secrets")?, secret(settings, "api_secret")?);
         let mut options = PlatformOptions::usual(&self.arguments.channel, &events, &calls, &product, self.time.clone());
         options.journal = self.journal.clone();
-        options.bridge_url.clone_from(&self.arguments.against);
+        options.bridge_url.clone_from(&self.against);
         options.listen = self.arguments.listen;
         Ok(options)
     }

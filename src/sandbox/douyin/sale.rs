@@ -2,6 +2,8 @@
 
 //! What guests do: ask, buy, reserve, cancel. And what Douyin makes of the bridge's answers (chapters 3 to 6).
 
+use std::fmt;
+
 use chrono::NaiveDate;
 use serde_json::Value;
 
@@ -52,6 +54,18 @@ pub enum Outcome {
     Unanswered,
     /// Not told at all: trade without voucher.
     Untold,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Accepted => f.write_str("accepted"),
+            Outcome::Pending => f.write_str("stored, and not accepted yet"),
+            Outcome::Refused { code, description } => write!(f, "refused with {code}: {description}"),
+            Outcome::Unanswered => f.write_str("never answered well"),
+            Outcome::Untold => f.write_str("not told at all"),
+        }
+    }
 }
 
 /// An order and what became of telling it.

@@ -23,7 +23,7 @@ impl Script {
         let sale = self.stage.channel.buy(&self.stage.purchase(count)).await;
         self.orders.push(sale.order_id.clone());
         self.check(sale.is_good(), "the purchase is accepted");
-        if sale.is_good() { Ok(sale.order_id) } else { Err(Broken(format!("purchase: {:?}", sale.outcome))) }
+        if sale.is_good() { Ok(sale.order_id) } else { Err(Broken(format!("purchase: {}", sale.outcome))) }
     }
 
     /// A voucher of which the bridge never hears.
@@ -45,7 +45,7 @@ impl Script {
     pub(in super::super) async fn reserve(&mut self, voucher: &str, date: NaiveDate) -> Result<String, Broken> {
         let booking = self.try_reserve(voucher, date).await;
         self.check(booking.is_good(), "the booking is accepted");
-        if booking.is_good() { Ok(booking.order_id) } else { Err(Broken(format!("booking: {:?}", booking.outcome))) }
+        if booking.is_good() { Ok(booking.order_id) } else { Err(Broken(format!("booking: {}", booking.outcome))) }
     }
 
     /// The same in the second generation.
@@ -54,7 +54,7 @@ impl Script {
         let booking = self.stage.channel.reserve_v2(voucher, date, &self.stage.visitors(copies)).await;
         self.orders.push(booking.order_id.clone());
         self.check(booking.is_good(), "the booking is accepted");
-        if booking.is_good() { Ok(booking.order_id) } else { Err(Broken(format!("booking: {:?}", booking.outcome))) }
+        if booking.is_good() { Ok(booking.order_id) } else { Err(Broken(format!("booking: {}", booking.outcome))) }
     }
 
     /// Buys, books and waits for the tickets: voucher and reservation number.
