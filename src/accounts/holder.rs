@@ -107,11 +107,11 @@ impl Holder {
         self.passed(SecondFactor::Required)
     }
 
-    /// Makes sure that he may have another factor, or one factor less: who has one has to have passed it a moment ago.
+    /// Makes sure that he may have another factor, one factor less, or another password: who has a factor has to have passed it a moment ago.
     ///
     /// # Errors
     /// [`Refused::FactorRequired`], [`Refused::FreshFactorRequired`].
-    pub fn may_change_factors(&self, now: UnixMillis) -> Result<(), Refused> {
+    pub fn may_change_secrets(&self, now: UnixMillis) -> Result<(), Refused> {
         match self.signed() {
             Some(signed) if signed.has_factor => self.fresh(SecondFactor::Required, now),
             Some(_) | None => Ok(()),

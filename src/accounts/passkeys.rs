@@ -121,7 +121,7 @@ impl Accounts {
     /// [`Refused`]: who has a factor already has to have passed it a moment ago.
     pub async fn begin_passkey(&self, holder: &Holder) -> Result<Value, Refused> {
         let signed = signed_in(holder)?;
-        holder.may_change_factors(self.engine.clock().now())?;
+        holder.may_change_secrets(self.engine.clock().now())?;
         let known = self.engine.store().passkeys(&signed.account).await?;
         if known.len() >= PASSKEYS_MAX {
             return Err(too_many());
@@ -148,7 +148,7 @@ impl Accounts {
     /// [`Refused`].
     pub async fn add_passkey(&self, holder: &Holder, attestation: &Value, name: &str) -> Result<Added, Refused> {
         let (signed, now) = (signed_in(holder)?, self.engine.clock().now());
-        holder.may_change_factors(now)?;
+        holder.may_change_secrets(now)?;
         let name = name_of(name)?;
         let relying_party = self.relying_party()?;
         let state = self.take_challenge(attestation, ChallengeKind::Add, Some(&signed.session)).await?;
@@ -229,7 +229,7 @@ impl Accounts {
     /// [`Refused`].
     pub async fn remove_passkey(&self, holder: &Holder, id: &str) -> Result<(), Refused> {
         let signed = signed_in(holder)?;
-        holder.may_change_factors(self.engine.clock().now())?;
+        holder.may_change_secrets(self.engine.clock().now())?;
         self.change_own(holder, signed, id, "passkey_removed", Own::Remove).await
     }
 

@@ -94,7 +94,7 @@ impl Accounts {
     pub async fn begin_totp(&self, holder: &Holder) -> Result<(String, String), Refused> {
         let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
         let now = self.engine.clock().now();
-        holder.may_change_factors(now)?;
+        holder.may_change_secrets(now)?;
         let mut secret = self.engine.ids().nonce().to_vec();
         secret.extend_from_slice(&self.engine.ids().nonce()[..4]);
         let shown = factor::shown(&secret, &signed.email).ok_or(Refused::NotFound("factor"))?;
@@ -126,7 +126,7 @@ impl Accounts {
         let tried = self.begin_try(from, &whose).await?;
         let now = self.engine.clock().now();
         // He may have got another factor since he began with this one.
-        holder.may_change_factors(now)?;
+        holder.may_change_secrets(now)?;
         let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
         let Some(waiting) = account.totp.filter(|totp| !totp.confirmed) else {
             return Err(Refused::State(

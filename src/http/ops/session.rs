@@ -145,6 +145,8 @@ pub(crate) async fn change_account(request: Request) -> Outcome {
 /// `POST account/password`.
 pub(crate) async fn change_password(request: Request) -> Outcome {
     let (current, new) = (request.given.as_it_is("current"), request.given.as_it_is("password"));
+    // Whoever knows the password alone is not to shut out the one whose it is.
+    request.holder.may_change_secrets(request.shared.engine.clock().now())?;
     request.shared.accounts.change_password(&request.holder, &current, &new, &request.from).await?;
     Ok(Said::once(&shown(&request, &request.holder)))
 }
