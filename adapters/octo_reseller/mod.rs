@@ -99,7 +99,10 @@ impl Reseller {
 /// What stands behind `Bearer`.
 fn presented<'r>(raw: &RawRequest<'r>) -> Result<&'r str, AuthError> {
     let header = raw.headers.get(AUTHORIZATION).ok_or(AuthError::Missing("the header authorization"))?;
-    let text = header.to_str().ok().and_then(|text| text.strip_prefix(SCHEME)).map(str::trim);
+    // The scheme's name is written in any case (RFC 9110, 11.1).
+    let is_scheme = |scheme: &str| scheme.eq_ignore_ascii_case(SCHEME);
+    let text = header.to_str().ok().and_then(|text| text.split_at_checked(SCHEME.len()));
+    let text = text.filter(|(scheme, _)| is_scheme(scheme)).map(|(_, key)| key.trim());
     text.filter(|key| !key.is_empty()).ok_or(AuthError::Missing("a key behind Bearer"))
 }
 
