@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ticketbridge_core::message::{Actor, Command, ParkReason};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
+use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
@@ -236,8 +237,19 @@ impl Engine {
     }
 }
 
-/// The field of an event that names something of another reservation.
+/// Whether a back-end has a say about an order: it made its tickets; or nobody that could tell of them did, and it has the gate.
+fn has_a_say(heard: &HeardEvent, order: &Order) -> bool {
+    match &order.rules.booking.ticketing {
+        Ticketing::Backend { backend, .. } => *backend == heard.backend,
+        Ticketing::CodePool { .. } | Ticketing::None => matches!(heard.command, Command::Redeem(_)),
+    }
+}
+
+/// The field of an event that names something of another reservation, or another back-end's.
 fn names_another(heard: &HeardEvent, order: &Order) -> Option<&'static str> {
+    if !has_a_say(heard, order) {
+        return Some("reservation_id");
+    }
     heard.event.clues.another(order, order.booking_by_id(&heard.event.booking)?)
 }
 

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
+use ticketbridge_core::order::{OrderState, TicketingState};
 
 use crate::support::partners::Outcome;
 use crate::support::{Reply, TestBridge, douyin};
@@ -194,6 +195,31 @@ async fn what_the_gate_says_of_another_reservation_is_not_believed_and_a_person_
     let own = event("ticket.redeemed", json!({ "code": code, "used": 1, "order_id": "their-4711" }));
     assert_eq!(said(bridge.backend_event("gate", "evt-own", &own).await, 200).0, "accepted");
     assert_eq!(bridge.order("V100").await["state"], "completed");
+}
+
+/// A back-end speaks of what it has issued; the tickets of another one are none of its business, whatever it signs.
+#[tokio::test]
+async fn a_back_end_neither_voids_nor_redeems_the_tickets_of_another() {
+    let bridge = TestBridge::start_with(|files| {
+        let gate = files.get("backends/gate.toml").expect("the example's back-end").clone();
+        files.insert("backends/gate2.toml".to_owned(), gate.replace("\"gate\"", "\"gate2\""));
+    })
+    .await;
+    let booking = bridge.ticketed("V100", "R100").await.booking.expect("a booking");
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    for kind in ["ticket.redeemed", "reservation.cancelled", "reservation.issued", "reservation.refused"] {
+        let event = json!({ "type": kind, "reservation_id": booking.id, "occurred_at": "2026-12-01T08:59:00+08:00", "data": {} });
+        let refused = bridge.backend_event("gate2", &format!("evt-{kind}"), &event).await.expect(422).json();
+        assert!(
+            ["another_reservation", "invalid", "malformed"].contains(&refused["code"].as_str().unwrap_or_default()),
+            "{kind}: {refused}"
+        );
+        let now = bridge.stored("V100").await;
+        let ticketing = now.booking.map(|it| it.ticketing.state);
+        assert_eq!((now.state, ticketing), (OrderState::Booked, Some(TicketingState::Issued)), "{kind}");
+    }
+    assert_eq!(bridge.order("V100").await["attention"]["kind"], "answer_astray");
+    assert_eq!(said(go_in(&bridge, "evt-own", "2026-12-01T08:59:00+08:00").await, 200).0, "accepted");
 }
 
 #[tokio::test]
