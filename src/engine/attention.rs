@@ -93,11 +93,12 @@ fn excess(order: &Order) -> i64 {
     }
 }
 
-/// A command that returns this much and no more; where that is nothing, there is only something to look at.
+/// A command that returns this much and no more; where that is nothing, or the channel returns its payments itself, there is only something
+/// to look at.
 fn return_of(order: &Order, amount: i64) -> String {
     let id = &order.id;
     match amount {
-        1.. => format!("orders return-payment {id} --amount {amount} --reason TEXT"),
+        1.. if order.channel_state.is_some() => format!("orders return-payment {id} --amount {amount} --reason TEXT"),
         _ => format!("orders events {id}, and orders calls {id}"),
     }
 }
