@@ -89,6 +89,7 @@ pub(crate) fn order() -> Order {
         past_bookings: Vec::new(),
         refund_case: None,
         past_refund_cases: Vec::new(),
+        copies_back: 0,
         parked_redemption: None,
         entered: None,
         attention: Vec::new(),

@@ -11,8 +11,8 @@ use ticketbridge_core::limits::{
     AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, EXTERNAL_ID_CHARS_MAX, QUANTITY_MAX, VISITORS_MAX,
 };
 use ticketbridge_core::message::{
-    ApplyRefund, Command, Counts, ProductRef, RecordCancellation, RecordRefund, RecordRejection, RefundScope,
-    RequestBooking, Sale,
+    ApplyRefund, Command, Counts, NamedCopy, ProductRef, RecordCancellation, RecordRefund, RecordRejection,
+    RefundScope, RequestBooking, Sale,
 };
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
@@ -491,6 +491,7 @@ fn refund_apply(body: &[u8]) -> Result<Inbound, DecodeError> {
         source_code: wire.apply_source,
         fee: amount_of(wire.refund_fee_amount, "refund_fee_amount")?,
         requested_at: seconds(wire.apply_refund_time_unix, "apply_refund_time_unix")?,
+        copies: listed(wire.vouchers.as_deref()),
     });
     Ok(act(format!("refund:{channel_ref}"), &order_id, command))
 }
@@ -499,6 +500,7 @@ fn refund_notify(body: &[u8]) -> Result<Inbound, DecodeError> {
     /// The scene of a voucher that expired (12).
     const SCENE_EXPIRED: i64 = 150;
     let wire: wire::RefundNotifyWire = read(body)?;
+    let entries = listed(wire.vouchers.as_deref());
     let order_id = wire.order_id.required("order_id")?;
     let channel_ref = wire.biz_uniq_key.required("biz_uniq_key")?;
     let command = Command::RecordRefund(RecordRefund {
@@ -510,8 +512,15 @@ fn refund_notify(body: &[u8]) -> Result<Inbound, DecodeError> {
         scope: RefundScope::Order,
         scene: wire.refund_scene,
         expired: wire.refund_scene == Some(SCENE_EXPIRED),
+        copies: wire.refund_count.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0).or(entries),
+        named: Vec::new(),
     });
     Ok(act(format!("refunded:{channel_ref}"), &order_id, command))
+}
+
+/// How many copies a list names; an empty one names nothing.
+fn listed(vouchers: Option<&[Value]>) -> Option<u32> {
+    u32::try_from(vouchers?.len()).ok().filter(|many| *many > 0)
 }
 
 fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
@@ -576,8 +585,14 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
         scope,
         scene: None,
         expired: false,
+        copies: None,
+        named: notices.iter().map(copy_named).collect(),
     });
     Ok(act(key, &order_id, command))
+}
+
+fn copy_named(notice: &wire::NoticeWire) -> NamedCopy {
+    NamedCopy { certificate: notice.certificate_id.0.clone(), code: notice.code.0.as_deref().map(DocumentNumber::new) }
 }
 
 /// What goes back of all copies together, where each of them says it.

@@ -258,6 +258,8 @@ pub(super) struct RefundApplyWire {
     pub(super) apply_source: Option<i64>,
     pub(super) refund_fee_amount: Option<i64>,
     pub(super) apply_refund_time_unix: Option<i64>,
+    /// Some of the copies; this mode asks for whole orders, and sends none.
+    pub(super) vouchers: Option<Vec<serde_json::Value>>,
 }
 
 /// Chapter 12.
@@ -269,6 +271,11 @@ pub(super) struct RefundNotifyWire {
     pub(super) refund_amount: Option<i64>,
     pub(super) refund_time_unix: Option<i64>,
     pub(super) refund_scene: Option<i64>,
+    /// Copies.
+    #[serde(deserialize_with = "number")]
+    pub(super) refund_count: Option<i64>,
+    /// The copies.
+    pub(super) vouchers: Option<Vec<serde_json::Value>>,
 }
 
 /// Chapter 13.
@@ -291,6 +298,7 @@ pub(super) struct InfoSyncWire {
 #[serde(default, expecting = "an object")]
 pub(super) struct NoticeWire {
     pub(super) certificate_id: Id,
+    pub(super) code: Id,
     #[serde(deserialize_with = "number")]
     pub(super) audit_time: Option<i64>,
     #[serde(deserialize_with = "number")]

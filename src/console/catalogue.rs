@@ -295,8 +295,14 @@ mod tests {
     /// Policy's reasons stand in its sources, each once.
     #[test]
     fn every_reason_of_policy_is_said_in_each_language_and_in_english_as_it_is() {
-        let calls =
-            ["Review::Person(\"", "Review::Reject(\"", "OTHER_TICKET: &str = \"", "FEE_ABOVE_PAYMENT: &str = \""];
+        let calls = [
+            "Review::Person(\"",
+            "Review::Reject(\"",
+            "OTHER_TICKET: &str = \"",
+            "FEE_ABOVE_PAYMENT: &str = \"",
+            "OF_A_PART: &str = \"",
+            "REPLACED: &str = \"",
+        ];
         let wanted: BTreeSet<String> = calls.iter().flat_map(|place| said("core/policy", place)).collect();
         assert!(wanted.len() > 12, "{wanted:?}");
         for reason in &wanted {

@@ -412,6 +412,8 @@ async fn compare_channel(
     // All of it went back: the notice was lost, and nothing of this order may be used any more.
     if refunded == order.money.received() {
         let refund = RecordRefund {
+            copies: None,
+            named: Vec::new(),
             target: order.channel_order_id.clone(),
             channel_ref: "reconciliation".to_owned(),
             amount: Some(refunded),

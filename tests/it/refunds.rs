@@ -119,6 +119,7 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
     let endpoint = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == "refund-apply");
     let body = douyin::refund_apply(number, key, 101, 0, bridge.now()).to_string();
     let application = ApplyRefund {
+        copies: None,
         target: number.into(),
         channel_ref: key.to_owned(),
         kind: RefundKind::Refund,

@@ -702,6 +702,8 @@ r-the-product-cannot-be-cancelled-at-this-time = the product cannot be cancelled
 r-the-product-has-no-refund-rule-for-this-time = the product has no refund rule for this time
 r-the-channel-s-fee-is-lower-than-the-product-s = the channel's fee is lower than the product's
 r-the-fee-that-the-channel-names-is-above-what-was-paid = the fee that the channel names is above what was paid
+r-the-channel-asks-for-some-of-the-copies-only-an-order-is-kept-or-cancelled-as-a-whole = the channel asks for some of the copies only; an order is kept or cancelled as a whole
+r-the-booking-that-this-was-asked-for-is-cancelled-and-another-one-has-taken-its-place = the booking that this was asked for is cancelled, and another one has taken its place
 
 # what a partner is told or asked
 c-booking_accepted = the booking is accepted

@@ -702,6 +702,8 @@ r-the-product-cannot-be-cancelled-at-this-time = 지금은 취소할 수 없는 
 r-the-product-has-no-refund-rule-for-this-time = 현재 시점에 적용할 환불 규정이 없는 상품입니다
 r-the-channel-s-fee-is-lower-than-the-product-s = 채널의 수수료가 상품 규정보다 낮습니다
 r-the-fee-that-the-channel-names-is-above-what-was-paid = 채널이 알려 준 수수료가 결제 금액보다 큽니다
+r-the-channel-asks-for-some-of-the-copies-only-an-order-is-kept-or-cancelled-as-a-whole = 채널이 일부 매수만 환불 요청함; 주문은 전체로만 유지하거나 취소함
+r-the-booking-that-this-was-asked-for-is-cancelled-and-another-one-has-taken-its-place = 요청 대상 예약은 취소되었고 다른 예약으로 대체됨
 
 # what a partner is told or asked
 c-booking_accepted = 예약 수락

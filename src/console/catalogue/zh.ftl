@@ -702,6 +702,8 @@ r-the-product-cannot-be-cancelled-at-this-time = 该商品此时不可取消
 r-the-product-has-no-refund-rule-for-this-time = 该商品此时没有适用的退款规则
 r-the-channel-s-fee-is-lower-than-the-product-s = 渠道的手续费低于商品规定
 r-the-fee-that-the-channel-names-is-above-what-was-paid = 渠道给出的手续费高于已付金额
+r-the-channel-asks-for-some-of-the-copies-only-an-order-is-kept-or-cancelled-as-a-whole = 渠道只申请退其中几份；订单只能整体保留或取消
+r-the-booking-that-this-was-asked-for-is-cancelled-and-another-one-has-taken-its-place = 所申请的预约已取消，另有新的预约取代
 
 # what a partner is told or asked
 c-booking_accepted = 预订已接受

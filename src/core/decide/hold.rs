@@ -104,6 +104,7 @@ fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&FreeText>) -> Re
     // A person may have rejected an earlier one.
     let earlier = order.past_refund_cases.len() + usize::from(order.refund_case.is_some());
     let application = ApplyRefund {
+        copies: None,
         target: booking.channel_booking_id.clone(),
         channel_ref: format!("{CANCELLATION}-{earlier}"),
         kind: RefundKind::Refund,

@@ -42,6 +42,7 @@ pub(super) fn apply_saying(
         kind: application.kind,
         source: application.source,
         source_code: application.source_code,
+        copies: application.copies,
         channel_fee: application.fee,
         tickets_were_sent: tickets_were_sent(&order),
         reason: reason.cloned(),
@@ -102,6 +103,7 @@ pub(super) fn new_case(order: &Order, channel_ref: &str, requested_at: UnixMilli
         tickets_were_sent: false,
         reissue: false,
         overdue: false,
+        copies: None,
     }
 }
 
@@ -216,7 +218,7 @@ pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &FreeText) ->
         ));
     }
     let reissue = case.source == RefundSource::TicketsLate;
-    if reissue && !has_tickets_to_send(&order) {
+    if reissue && !has_tickets_to_send(&order, case) {
         return Err(Rejection::new(
             Why::TicketsMissing,
             "this refund was asked for because there are no tickets; issue them first, then reject",
@@ -236,8 +238,11 @@ pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &FreeText) ->
     Ok(())
 }
 
-fn has_tickets_to_send(order: &Order) -> bool {
-    let booking = order.booking.as_ref().filter(|b| b.state != BookingState::Cancelled);
+/// Whether the booking that the request names, or the last one where it names none that we know, has tickets that admit: those go with the
+/// rejection.
+fn has_tickets_to_send(order: &Order, case: &RefundCase) -> bool {
+    let named = order.booking_named_by(case).or(order.booking.as_ref());
+    let booking = named.filter(|b| b.state != BookingState::Cancelled);
     booking.is_some_and(|b| match b.ticketing.state {
         TicketingState::Issued | TicketingState::NotNeeded => true,
         TicketingState::CancelRefused => !b.ticketing.tickets.is_empty(),

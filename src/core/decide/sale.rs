@@ -131,7 +131,8 @@ fn after_payment(draft: &mut Draft, is_new: bool) {
     let order = draft.order();
     match order.state {
         OrderState::Placed if order.kind == OrderKind::Voucher => draft.event(Event::BookingOpened),
-        OrderState::Cancelled if is_new => {
+        // What went back before it was told to have come is even.
+        OrderState::Cancelled if is_new && (order.money.held() > 0 || order.money.mode != PaymentMode::Ledger) => {
             let sentence = "money came for a cancelled order; return it at the channel";
             draft.flag(AttentionKind::UnexpectedPayment, sentence);
         }

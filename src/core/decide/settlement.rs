@@ -4,19 +4,27 @@
 //!
 //! They are never refused (DY-19). What contradicts them is shown to a person.
 
+use std::collections::BTreeSet;
+
 use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_all, end_booking, end_order_once};
 use crate::decide::sale;
-use crate::message::{DeadlineKind, Event, Notification, RecordCancellation, RecordRefund, RefundScope};
+use crate::message::{DeadlineKind, Event, NamedCopy, Notification, RecordCancellation, RecordRefund, RefundScope};
 use crate::order::money::{EntryKind, EntryStatus, FEE, LedgerEntry, PaymentMode};
-use crate::order::{AttentionKind, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState};
+use crate::order::{
+    AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState,
+};
+use crate::personal::DocumentNumber;
 use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 use crate::time::UnixMillis;
 
 /// Money went back, or a decision was taken without us.
 pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
+    let order = draft.order();
     match refund.scope {
+        RefundScope::Order | RefundScope::Booking if part_of(&order, refund).is_some() => part(draft, refund),
+        RefundScope::Order if names_money_only(&order, refund) => money_only(draft, refund),
         RefundScope::MoneyOnly => money_only(draft, refund),
         RefundScope::Booking => {
             let (target, reason) = (refund.target.clone(), CancelReason::ByChannel);
@@ -28,10 +36,91 @@ pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
 
 /// The booking stays as it is: used stays used, tickets stay good.
 fn money_only(draft: &mut Draft, refund: &RecordRefund) {
-    if let Some(back) = money_back(&draft.order(), refund) {
-        forced(draft, refund);
+    let alone = RecordRefund { scope: RefundScope::MoneyOnly, ..refund.clone() };
+    if let Some(back) = money_back(&draft.order(), &alone) {
+        forced(draft, &alone);
         back.record(draft);
     }
+}
+
+/// Whether it is the number of money that was told to have gone back alone (`adapters/douyin/README.md`, info-sync).
+fn names_money_only(order: &Order, refund: &RecordRefund) -> bool {
+    let is_it = |entry: &LedgerEntry| {
+        entry.kind == EntryKind::Refund
+            && entry.is_presumed()
+            && entry.status == EntryStatus::Done
+            && refund.amount.is_some_and(|amount| amount <= entry.amount)
+    };
+    !order.is_over() && !has_open_case(order) && order.money.ledger.iter().any(is_it)
+}
+
+/// Some copies of an order.
+#[derive(Clone, Copy)]
+struct Part {
+    /// How many.
+    copies: u32,
+    /// Whether the channel counts them: then all that it counts add up to the order at last.
+    is_counted: bool,
+}
+
+/// The copies that a refund is about, where it is not about all of them that are left: it counts fewer, or names some of those that we
+/// know and not the others. Names that we do not know tell nothing.
+fn part_of(order: &Order, refund: &RecordRefund) -> Option<Part> {
+    let all_goes_back = refund.amount.or(refund.announced).is_some_and(|amount| amount >= order.money.held());
+    if order.is_over() || has_open_case(order) || all_goes_back {
+        return None;
+    }
+    let counted = refund.copies.filter(|copies| order.copies_back.saturating_add(*copies) < order.quantity);
+    if let Some(copies) = counted {
+        return Some(Part { copies, is_counted: true });
+    }
+    let known = copies_of(order.active_booking()?);
+    let name_of = |copy: &NamedCopy| {
+        let names = [copy.certificate.as_deref(), copy.code.as_ref().map(DocumentNumber::reveal)];
+        names.into_iter().flatten().find_map(|name| known.get(name).copied())
+    };
+    let named: BTreeSet<&str> = refund.named.iter().map(name_of).collect::<Option<_>>()?;
+    let is_some = !named.is_empty() && named.len() < known.len();
+    is_some.then(|| Part { copies: u32::try_from(named.len()).unwrap_or(u32::MAX), is_counted: false })
+}
+
+/// The names of a booking's copies that the channel and we share.
+fn copies_of(booking: &Booking) -> BTreeSet<&str> {
+    let certificates = booking.ticketing.request.iter().flat_map(|request| &request.certificates);
+    let certificates: BTreeSet<&str> = certificates.map(String::as_str).collect();
+    if certificates.is_empty() {
+        booking.ticketing.tickets.iter().map(|ticket| ticket.code.reveal()).collect()
+    } else {
+        certificates
+    }
+}
+
+/// The money of some copies went back, or they were cancelled. All units of an order are booked and used together (DY-06): what becomes of
+/// the others is for a person to say, and nobody's ticket dies for another's money.
+fn part(draft: &mut Draft, refund: &RecordRefund) {
+    let order = draft.order();
+    let Some(part) = part_of(&order, refund) else { return };
+    let alone = RecordRefund { scope: RefundScope::MoneyOnly, ..refund.clone() };
+    let is_named = refund.scope == RefundScope::Order && (refund.amount.is_some() || refund.announced.is_some());
+    let back = money_back(&order, &alone).filter(|_| is_named);
+    if refund.amount.is_some() && back.is_none() {
+        // It is recorded already.
+        return;
+    }
+    let (channel_ref, scene) = (refund.channel_ref.clone(), refund.scene);
+    let copies = part.is_counted.then_some(part.copies);
+    draft.event(Event::RefundForced { channel_ref, scope: RefundScope::MoneyOnly, scene, copies });
+    if let Some(back) = back {
+        back.record(draft);
+    }
+    let what = if refund.scope == RefundScope::Booking { "cancelled" } else { "refunded" };
+    let were = crate::words::counted(part.copies, "copy was", "copies were");
+    let sentence = format!(
+        "{were} {what} by the channel of {}, and an order is kept or cancelled as a whole: stop those guests at the gate, and settle it with the channel",
+        order.quantity
+    );
+    let is_live = order.active_booking().is_some_and(|booking| booking.ticketing.may_be_live());
+    draft.flag(if is_live { AttentionKind::LiveTicketBehindRefund } else { AttentionKind::Contradiction }, sentence);
 }
 
 fn whole_order(draft: &mut Draft, refund: &RecordRefund) {
@@ -134,7 +223,7 @@ fn forced(draft: &mut Draft, refund: &RecordRefund) {
         return;
     }
     let (channel_ref, scope, scene) = (refund.channel_ref.clone(), refund.scope, refund.scene);
-    draft.event(Event::RefundForced { channel_ref, scope, scene });
+    draft.event(Event::RefundForced { channel_ref, scope, scene, copies: None });
 }
 
 /// The refund case comes to its end with what went back; `None` where nobody says how much.
@@ -173,10 +262,37 @@ pub(super) fn record_cancellation(draft: &mut Draft, cancellation: &RecordCancel
         OrderState::Completed => return dispute(draft),
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => {
             settle_case(draft, None);
+            doubt_never_paid(draft, cancellation.reason);
             end_all(draft, cancellation.reason, None);
+            expect_back(draft, cancellation.at);
         }
     }
     give_back_alone(draft, cancellation.at);
+}
+
+/// An order that was paid does not end as never paid without a word.
+fn doubt_never_paid(draft: &mut Draft, reason: CancelReason) {
+    let received = draft.order().money.received();
+    if reason == CancelReason::NeverPaid && received > 0 {
+        let sentence = format!(
+            "the channel cancelled this order as never paid, and {received} had been paid: ask it whether the money went back"
+        );
+        draft.flag(AttentionKind::Contradiction, sentence);
+    }
+}
+
+/// The money of a voucher that is off is on its way back, until the channel tells of it.
+fn expect_back(draft: &mut Draft, at: UnixMillis) {
+    let order = draft.order();
+    let money = &order.money;
+    let back = money.left() - money.fee();
+    let is_expected = order.kind == OrderKind::Voucher
+        && order.channel_state.is_none()
+        && money.mode == PaymentMode::Ledger
+        && !money.presumes_refund();
+    if is_expected && back > 0 {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Pending, back, at) });
+    }
 }
 
 /// A booking is off; `refund` is what told so, where nobody had asked us.

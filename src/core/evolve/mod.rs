@@ -126,6 +126,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::NotificationDropped { notification } => undelivered::dropped(order, notification),
         Event::NotificationRepeated { notification } => undelivered::repeated(order, notification),
 
+        Event::RefundForced { copies, .. } => {
+            order.copies_back = order.copies_back.saturating_add(copies.unwrap_or(0));
+        }
+
         Event::AttentionSettled { kind } => attention::clear(order, *kind),
         Event::AttentionRaised { kind, sentence, fact } => {
             attention::raised(order, *kind, sentence, fact.as_deref(), at);
@@ -134,7 +138,6 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         // Told for people; the first has made the order.
         Event::OrderPlaced { .. }
         | Event::TicketCancelPending { .. }
-        | Event::RefundForced { .. }
         | Event::SnapshotContested
         | Event::NotificationOvertaken { .. }
         | Event::GuestsRevealed { .. }

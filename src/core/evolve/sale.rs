@@ -38,6 +38,7 @@ pub(super) fn place(id: OrderId, placed: &PlaceOrder, at: UnixMillis) -> Order {
         booking: None,
         past_bookings: Vec::new(),
         refund_case: None,
+        copies_back: 0,
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         entered: None,

@@ -330,6 +330,9 @@ pub enum Event {
         scope: RefundScope,
         /// The channel's own code for the occasion.
         scene: Option<i64>,
+        /// How many copies it is about, where it is not about all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copies: Option<u32>,
     },
     /// The booking was cancelled.
     BookingCancelled {

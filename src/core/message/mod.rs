@@ -21,7 +21,7 @@ pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};
 pub use event::{Actor, ActorKind, Event, EventRecord};
 pub use given_out::GivenOut;
 pub use hold::{ChangeHold, ChangeUnit, ConfirmHold, NewTerms, OptionName, OtherVisit, ReservationAct};
-pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
+pub use refund::{ApplyRefund, NamedCopy, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
 pub use sale::{Counts, HoldWish, PlaceOrder, ProductRef, RequestBooking, Sale};
 pub use snapshot::{Cancelled, LinkNews, ReturnNews, Snapshot};
 pub use ticket_facts::{GateCount, Held, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ExternalId;
 use crate::order::{CancelReason, RefundKind, RefundSource};
+use crate::personal::DocumentNumber;
 use crate::time::UnixMillis;
 
 /// A request for money back that waits for our decision.
@@ -25,6 +26,9 @@ pub struct ApplyRefund {
     pub fee: i64,
     /// When it was asked.
     pub requested_at: UnixMillis,
+    /// How many copies it is about, where the channel names them one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
 }
 
 /// Money went back, whoever decided it.
@@ -47,6 +51,21 @@ pub struct RecordRefund {
     pub scene: Option<i64>,
     /// Because the voucher expired.
     pub expired: bool,
+    /// Of how many copies the money went back, where the channel counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
+    /// The copies that it is about, where the channel names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<NamedCopy>,
+}
+
+/// One copy of an order, as a channel names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NamedCopy {
+    /// The channel's own number of it.
+    pub certificate: Option<String>,
+    /// The code that it has of us.
+    pub code: Option<DocumentNumber>,
 }
 
 /// How far a refund reaches.

@@ -76,6 +76,11 @@ pub enum CancelReason {
     ByOps,
 }
 
+/// For fields that are left out where there is nothing.
+fn is_none(copies: &u32) -> bool {
+    *copies == 0
+}
+
 /// The aggregate. Changed by [`crate::evolve`] only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
@@ -109,6 +114,9 @@ pub struct Order {
     pub refund_case: Option<RefundCase>,
     /// Refund cases before that one, oldest first.
     pub past_refund_cases: Vec<RefundCase>,
+    /// Copies whose money went back while the others stayed; a person was told.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub copies_back: u32,
     /// A redemption that waits.
     pub parked_redemption: Option<ParkedRedemption>,
     /// The guests who went in before the others, where the channel counts units.
@@ -173,6 +181,11 @@ impl Order {
         let about_another = case.kind == RefundKind::CancelBooking
             && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
         self.active_booking().filter(|_| !about_another)
+    }
+    /// Whether `case` asks for the money of a booking that is over, while another one stands in its place.
+    pub fn is_replaced(&self, case: &RefundCase) -> bool {
+        let was_booked = |b: &Booking| b.channel_booking_id == case.target;
+        self.active_booking().is_some_and(|b| !was_booked(b)) && self.past_bookings.iter().any(was_booked)
     }
     /// A cancelled booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
     pub fn cancelled_and_live(&self) -> Option<&Booking> {

@@ -107,6 +107,9 @@ pub struct RefundCase {
     pub reissue: bool,
     /// The review limit passed without a decision.
     pub overdue: bool,
+    /// How many copies it is about, where the channel names them one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
 }
 
 impl RefundCase {

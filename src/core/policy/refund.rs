@@ -58,9 +58,15 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     if case.channel_fee > order.money.left() && case.intent == RefundIntent::Undecided {
         return Review::Person(FEE_ABOVE_PAYMENT);
     }
+    if is_of_a_part(order, case) {
+        return Review::Person(OF_A_PART);
+    }
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
     };
+    if order.is_replaced(case) && case.intent != RefundIntent::ApproveOnceVoid {
+        return Review::Person(REPLACED);
+    }
     if let Some(review) = tickets_first(order, case, booking) {
         return review;
     }
@@ -189,7 +195,14 @@ fn review_of_channel(order: &Order, case: &RefundCase) -> Review {
 
 /// Such a fee would make the refund less than nothing.
 const FEE_ABOVE_PAYMENT: &str = "the fee that the channel names is above what was paid";
+const OF_A_PART: &str = "the channel asks for some of the copies only; an order is kept or cancelled as a whole";
+const REPLACED: &str = "the booking that this was asked for is cancelled, and another one has taken its place";
 const OTHER_TICKET: &str = "a ticket of the cancelled booking may still admit somebody";
+
+/// Whether nobody has decided yet about a request for some of the copies: approving it would void the tickets of all.
+fn is_of_a_part(order: &Order, case: &RefundCase) -> bool {
+    case.intent != RefundIntent::ApproveOnceVoid && case.copies.is_some_and(|copies| copies < order.quantity)
+}
 
 /// Not booked, or no longer: approved as soon as no ticket of a cancelled booking can admit anybody.
 fn not_booked(order: &Order) -> Review {

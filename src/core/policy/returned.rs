@@ -21,6 +21,8 @@ pub(super) fn return_what_is_held(order: &Order, now: UnixMillis) -> Option<Comm
         return None;
     }
     Some(Command::RecordRefund(RecordRefund {
+        copies: None,
+        named: Vec::new(),
         target: order.channel_order_id.clone(),
         channel_ref: approved.map_or_else(|| RETURNED.to_owned(), |case| case.channel_ref.clone()),
         amount: Some(returns.max(0)),

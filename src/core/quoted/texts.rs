@@ -216,8 +216,9 @@ texts! {
     struct ChangeUnit { id: number, new_id: number, reference: number, visitor }
     struct NewTerms { sale, counts }
     struct TicketRequest { copies, per_copy, kinds, visitors, certificates: number, second_generation, at }
-    struct ApplyRefund { target, channel_ref: number, kind, source, source_code, fee, requested_at }
-    struct RecordRefund { target, channel_ref: number, amount, announced, at, scope, scene, expired }
+    struct ApplyRefund { target, channel_ref: number, kind, source, source_code, fee, requested_at, copies }
+    struct RecordRefund { target, channel_ref: number, amount, announced, at, scope, scene, expired, copies, named }
+    struct NamedCopy { certificate: number, code }
     struct RecordCancellation { target, reason, at }
     struct RecordRejection { target, channel_ref: number, at }
     struct Cancelled { reason, ex_officio, fee, returns, words }
@@ -319,7 +320,7 @@ texts! {
         RedemptionParked { booking, at, waits_for, told_by: ours, in_part }, GuestsEntered { entered, at, waits }, NoShowMarked { at }, RefundApplied { case },
         RefundEscalated { case, reason }, RefundApprovalStarted { case, fee, by: ours, reason },
         RefundApproved { case, fee, by: ours, reason, pending }, RefundRejected { case, reason, by: ours, reissue },
-        RefundWithdrawn { case }, RefundSettled { case, amount, by_channel, fee }, RefundForced { channel_ref: number, scope, scene },
+        RefundWithdrawn { case }, RefundSettled { case, amount, by_channel, fee }, RefundForced { channel_ref: number, scope, scene, copies },
         BookingCancelled { booking, reason }, OrderCancelled { reason, why }, NotificationAcknowledged { notification },
         NotificationRefused { notification, code, why }, SnapshotTaken { channel_state, sale, dates }, SnapshotContested,
         Proposed { proposal }, ProposalEnded { agreed }, PaymentLinkChanged { link },
@@ -337,7 +338,7 @@ texts! {
 texts! {
     struct Order {
         id, channel, channel_order_id, kind, state, cancel_reason, product, quantity, rules, money, buyer, booking, past_bookings,
-        refund_case, past_refund_cases, parked_redemption, entered, attention, undelivered, channel_state, is_stub, placed_at, created_at,
+        refund_case, past_refund_cases, copies_back, parked_redemption, entered, attention, undelivered, channel_state, is_stub, placed_at, created_at,
         updated_at, version,
     }
     struct Money { mode, currency, gross, due, ledger }
@@ -355,7 +356,7 @@ texts! {
     struct Ticket { id, code, kind, project_id, name }
     struct RefundCase {
         id, channel_ref: number, target, state, kind, source, source_code, requested_at, review_by, channel_fee, fee, intent,
-        decided_by: ours, decided_at, reason, settled_amount, tickets_were_sent, reissue, overdue,
+        decided_by: ours, decided_at, reason, settled_amount, tickets_were_sent, reissue, overdue, copies,
     }
     struct Attention { kind, since, sentence: ours, fact }
     struct Undelivered { notification, kind, is_put_aside, sentence: ours }

@@ -145,6 +145,7 @@ fn order(n: u128) -> Order {
         past_bookings: vec![],
         refund_case: None,
         past_refund_cases: vec![],
+        copies_back: 0,
         parked_redemption: None,
         entered: None,
         attention: vec![],
@@ -190,6 +191,7 @@ fn booking(n: u128) -> Booking {
 
 fn refund_case(n: u128, state: RefundState) -> RefundCase {
     RefundCase {
+        copies: None,
         id: Seed(n).refund_case(),
         channel_ref: format!("A{n}"),
         target: ExternalId(format!("V{n}")),

@@ -4,6 +4,7 @@
 //! exhaustive search of an order among unreliable partners.
 
 mod books;
+mod copies;
 mod details;
 mod hazards;
 mod histories;

@@ -222,6 +222,7 @@ pub(crate) fn issued(code: &str) -> TicketFacts {
 /// An application for the money.
 pub(crate) fn application(channel_ref: &str, target: &str, source: RefundSource, at: UnixMillis) -> ApplyRefund {
     ApplyRefund {
+        copies: None,
         target: target.into(),
         channel_ref: channel_ref.to_owned(),
         kind: RefundKind::Refund,
@@ -236,6 +237,8 @@ pub(crate) fn application(channel_ref: &str, target: &str, source: RefundSource,
 pub(crate) fn refund(channel_ref: &str, target: &str, scope: RefundScope, at: UnixMillis) -> RecordRefund {
     let amount = (scope != RefundScope::Booking).then_some(PRICE);
     RecordRefund {
+        copies: None,
+        named: Vec::new(),
         target: target.into(),
         channel_ref: channel_ref.to_owned(),
         amount,
