@@ -192,7 +192,8 @@ pub fn shown(url: &str) -> String {
 
 /// The file of an SQLite database, if it is not there yet.
 pub fn missing_file(config: &Config) -> Option<PathBuf> {
-    database_file(config).filter(|path| !path.exists())
+    // An empty file is what is left where a database should be: a mount without its disk, a name that somebody has made.
+    database_file(config).filter(|path| std::fs::metadata(path).map_or(true, |file| file.len() == 0))
 }
 
 /// The configured SQLite database's file; `None` for a database of a server.

@@ -109,6 +109,7 @@ impl Store {
         if let Some(file) = address.file() {
             files::make(file)?;
         }
+        let address = address.of_this_file();
         let state = Arc::new(State::default());
         let readers = Readers::new(address.clone(), state.clone(), options.connections_max);
         readers.open_one().await?;

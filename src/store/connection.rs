@@ -20,6 +20,7 @@ use sea_query_sqlx::SqlxValues;
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::files::Identity;
 use crate::limits::TimeLimits;
 
 /// Prepared statements that a connection keeps.
@@ -52,6 +53,8 @@ enum Options {
 pub(crate) struct Address {
     options: Options,
     limits: TimeLimits,
+    /// Which file an SQLite database is, whatever its name leads to later.
+    is: Option<Identity>,
 }
 
 impl Address {
@@ -68,7 +71,8 @@ impl Address {
                 let options = SqliteConnectOptions::from_str(url).map_err(unreadable)?;
                 Options::Sqlite(
                     options
-                        .create_if_missing(true)
+                        // It was made, where it was to be made, before anything is opened.
+                        .create_if_missing(false)
                         .journal_mode(SqliteJournalMode::Wal)
                         .synchronous(synchronous)
                         .foreign_keys(true)
@@ -94,7 +98,27 @@ impl Address {
             }
             _ => return Err(StoreError::Address),
         };
-        Ok(Self { options, limits })
+        Ok(Self { options, limits, is: None })
+    }
+
+    /// The same, of the very file that is there now.
+    pub(crate) fn of_this_file(mut self) -> Self {
+        self.is = self.file().and_then(crate::files::identity);
+        self
+    }
+
+    /// Whether the file of this name is still the one that was opened: what is written into another one's place, nobody finds after the next
+    /// start.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`].
+    pub(crate) fn is_in_place(&self) -> Result<(), StoreError> {
+        match self.file() {
+            Some(file) if self.is.is_some() && crate::files::identity(file) != self.is => {
+                Err(StoreError::Moved { file: file.to_owned() })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

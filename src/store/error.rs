@@ -142,6 +142,12 @@ pub enum StoreError {
     /// The work of a transaction panicked; it was rolled back.
     #[error("the work of a transaction panicked")]
     Panicked,
+    /// The file of an SQLite database was moved away under the service, or another one has taken its place.
+    #[error("{} is no longer the database that was opened: it was moved, taken away, or replaced; put it back, or restart the service", file.display())]
+    Moved {
+        /// Where it was.
+        file: PathBuf,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -198,6 +198,26 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
     Ok(Alone(lock))
 }
 
+/// Which file something is, by whatever name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    number: u64,
+}
+
+/// That of the file of this name; `None` where there is none, or nobody can tell.
+#[cfg(unix)]
+pub(crate) fn identity(file: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let known = std::fs::metadata(file).ok()?;
+    Some(Identity { device: known.dev(), number: known.ino() })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(_: &Path) -> Option<Identity> {
+    None
+}
+
 /// Whether the file has another name: the lock beside it would not be seen there.
 #[cfg(unix)]
 fn has_several_names(file: &Path) -> bool {

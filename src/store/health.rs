@@ -56,6 +56,7 @@ impl Store {
         if self.0.state.is_closed() {
             return Err(StoreError::Closed);
         }
+        self.0.address.is_in_place()?;
         let pending = self.schema_gap().await?.pending.len();
         if pending > 0 {
             return Err(StoreError::Schema { pending });

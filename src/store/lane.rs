@@ -493,6 +493,9 @@ impl Lane {
     }
 
     async fn run(&mut self, group: &mut [Ticket]) -> Ended {
+        if let Err(error) = self.shared.address.is_in_place() {
+            return Ended::Failed(error);
+        }
         let (connection, rested) = match self.connection().await {
             Ok(found) => found,
             Err(error) => return Ended::Failed(error),
