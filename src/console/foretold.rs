@@ -37,7 +37,7 @@ pub(crate) fn will(words: &Words, state: &Value, it: &Value) -> String {
 }
 
 /// Whether an act is one of which people expect that money or tickets hang on it.
-pub(crate) fn is_of_money(it: &Value) -> bool {
+fn is_of_money(it: &Value) -> bool {
     matches!(it["act"].as_str(), Some("approve" | "reject" | "cancel" | "decline"))
 }
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::acts::NOTED;
-use crate::console::foretold::{self, is_of_money};
+use crate::console::foretold;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
 use crate::console::layout::{
@@ -224,8 +224,8 @@ pub(crate) fn offer(visit: &Visit, order: &Value, it: &Value) -> Markup {
     }
 }
 
-/// The form of an act, with the fields that it needs. Where money hangs on it, it is done only to the order that was looked at: what was
-/// said of its money and tickets holds for no other.
+/// The form of an act, with the fields that it needs. It is done only to the order that was looked at: what was said of its units, its day, its
+/// money and its tickets holds for no other.
 fn form(visit: &Visit, order: &Value, it: &Value) -> Markup {
     let words = &visit.words;
     let (name, call) = (text(&it["act"]), text(&it["call"]));
@@ -251,7 +251,7 @@ fn form(visit: &Visit, order: &Value, it: &Value) -> Markup {
         "tickets" => html! { label { (words.say("codes-lines")) textarea name="tickets" rows="3" required {} } },
         _ => html! {},
     };
-    let seen = order["version"].as_u64().filter(|_| is_of_money(it) || name == "return-payment");
+    let seen = order["version"].as_u64();
     let fields = html! {
         @if let Some(version) = seen { input type="hidden" name="expected_version" value=(version); }
         (fields)
