@@ -234,13 +234,18 @@ async fn wrong_tries_are_known_to_every_instance() {
 async fn somebody_changes_his_password_and_his_other_sessions_end() {
     const NEW: &str = "another long secret";
     let bridge = bridge().await;
-    let kim = Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
+    let mut kim = Person::joins(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
     let elsewhere = Person::signs_in(&bridge, "kim@north.example").await;
     let change = |current: &str, new: &str| json!({ "current": current, "password": new });
     let wrong = kim.post(&bridge, "account/password", &change("not his password", NEW)).await.expect(422).json();
     assert_eq!(wrong["field"], "current");
     let short = kim.post(&bridge, "account/password", &change(PASSWORD, "short")).await.expect(422).json();
     assert_eq!(short["field"], "password");
+    // Whoever knows the password alone does not shut him out.
+    bridge.advance(Millis::minutes(6));
+    kim.post(&bridge, "account/password", &change(PASSWORD, NEW)).await.problem(403, "fresh_factor_required");
+    elsewhere.post(&bridge, "account/password", &change(PASSWORD, NEW)).await.problem(403, "factor_required");
+    kim.passes_factor(&bridge).await;
     kim.post(&bridge, "account/password", &change(PASSWORD, NEW)).await.expect(200);
     kim.get(&bridge, "session").await.expect(200);
     elsewhere.get(&bridge, "session").await.problem(401, "unauthenticated");

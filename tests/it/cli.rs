@@ -39,6 +39,59 @@ async fn help_names_every_command_and_wrong_usage_is_code_2() {
     assert_eq!(said(place.run_bare(&["--version"]).await).0, Some(0));
 }
 
+/// Linux's device that is always full.
+#[cfg(target_os = "linux")]
+fn full() -> std::process::Stdio {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is full").into()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_command_says_onto_a_full_disk_is_code_1() {
+    let place = place();
+    for arguments in [&["schemas"][..], &["check"], &["completions", "bash"]] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+        command.args(arguments).current_dir(place.path()).stdout(full()).stderr(std::process::Stdio::piped());
+        let output = command.spawn().expect("it starts").wait_with_output().await.expect("it runs");
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(err.contains("could not be written to standard output"), "{arguments:?}: {err}");
+    }
+}
+
+/// The log is a file on a disk that is full, or goes to a program that is gone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_written_costs_no_answer() {
+    let (gone, kept) = std::io::pipe().expect("a pipe");
+    drop(gone);
+    for log in [full(), std::process::Stdio::from(kept)] {
+        let (stage, place) = crate::real::stage::set_the_stage(60.0, 10).await;
+        let bridge = place.serve_logging_into(log).await;
+        stage.channel.set_bridge_url(bridge.url());
+        for _ in 0..3 {
+            let sale = stage.channel.buy(&stage.purchase(1)).await;
+            assert!(sale.is_good(), "{:?}", sale.outcome);
+        }
+        assert_eq!(bridge.terminate().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn commands_that_call_nobody_need_no_secret_of_a_partner() {
+    let place = place();
+    assert_eq!(said(place.run(&["migrate"]).await).0, Some(0));
+    for arguments in [&["doctor"][..], &["accounts", "list"], &["backup", "copy.db"], &["migrate"]] {
+        let mut command = place.command(arguments);
+        command.env_remove("GATE_SECRET").env_remove("DOUYIN_SECRET").env_remove("TICKETBRIDGE_OPS_TOKEN");
+        let (code, out, err) = said(command.output().await.expect("it runs"));
+        assert_eq!(code, Some(0), "{arguments:?}: {out}{err}");
+    }
+    let (code, _, err) = said(place.run(&["backup", "no/such/folder/copy.db"]).await);
+    assert!(code == Some(1) && err.contains("there is no folder no/such/folder"), "{err}");
+    assert!(!place.path().join("no").exists());
+}
+
 #[tokio::test]
 async fn check_prints_its_findings_on_standard_output() {
     let (code, out, err) = said(place().run(&["check"]).await);

@@ -133,14 +133,20 @@ impl Place {
         environment: &[(&str, &str)],
     ) -> Running {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("log"));
-        let mut child = self
-            .command_of(program, &["serve", "--create"])
-            .env("TICKETBRIDGE_LISTEN", listen.to_string())
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log.expect("a file for the log"))
-            .spawn()
-            .expect("the program can be started");
+        let mut command = self.command_of(program, &["serve", "--create"]);
+        command.env("TICKETBRIDGE_LISTEN", listen.to_string()).envs(environment.iter().copied());
+        self.started(command, log.expect("a file for the log").into()).await
+    }
+
+    /// The program under test, with its log into something else.
+    pub(crate) async fn serve_logging_into(&self, log: Stdio) -> Running {
+        let mut command = self.command(&["serve", "--create"]);
+        command.env("TICKETBRIDGE_LISTEN", ANY_PORT.to_string());
+        self.started(command, log).await
+    }
+
+    async fn started(&self, mut command: Command, log: Stdio) -> Running {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the program can be started");
         let mut lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time");
         let line = first.expect("its output can be read").unwrap_or_else(|| panic!("it ended: {}", self.log()));
