@@ -17,6 +17,7 @@ pub fn check_sale(rules: &RuleSnapshot, sale: &Sale, counts: &Counts) -> Result<
     check_quantity(rules, sale.quantity)?;
     check_amounts(sale)?;
     check_sale_price(rules, sale)?;
+    check_window(rules, sale)?;
     check_phone(sale)?;
     check_stock(sale.quantity, counts)?;
     check_phone_share(rules, sale.quantity, counts)?;
@@ -100,6 +101,16 @@ fn check_quantity(rules: &RuleSnapshot, quantity: u32) -> Result<(), Rejection> 
     }
     let sentence = format!("an order has at least 1 unit and at most {per_order}; this one has {quantity}");
     Err(Rejection::new(Why::QuantityLimit, sentence).at("quantity"))
+}
+
+/// Nobody buys what can never be booked: the window of the voucher ends with its last day.
+fn check_window(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
+    let Some(window) = rules.voucher.as_ref().and_then(|voucher| voucher.booking_window) else { return Ok(()) };
+    if rules.channel.time_zone.date_of(sale.placed_at) <= window.to {
+        return Ok(());
+    }
+    let sentence = format!("this product is sold no more: it can be booked until {} only", window.to);
+    Err(Rejection::new(Why::OffSale, sentence).at("product_out_id"))
 }
 
 fn check_amounts(sale: &Sale) -> Result<(), Rejection> {
@@ -211,8 +222,9 @@ fn check_credit(sale: &Sale, counts: &Counts) -> Result<(), Rejection> {
 mod tests {
     use super::*;
     use crate::personal::Phone;
-    use crate::product::{CalendarRange, Currency};
+    use crate::product::{CalendarRange, Currency, DateRange};
     use crate::rules::samples;
+    use crate::time::UnixMillis;
 
     fn why(edit: impl FnOnce(&mut RuleSnapshot, &mut Sale, &mut Counts)) -> Option<Why> {
         let (mut rules, mut sale, mut counts) = (samples::rules(), samples::sale(2), Counts::default());
@@ -240,6 +252,21 @@ mod tests {
         ] {
             assert_eq!(of(quantity, limit), expected, "{quantity} of {limit:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_sold_that_can_never_be_booked() {
+        let last = Date::parse("2026-12-31").unwrap();
+        let sold = |at: &str| {
+            why(|rules, sale, _| {
+                let from = Date::parse("2026-11-01").unwrap();
+                rules.voucher.as_mut().unwrap().booking_window = Some(DateRange { from, to: last });
+                sale.placed_at = UnixMillis::parse_rfc3339(at).unwrap();
+            })
+        };
+        assert_eq!(sold("2026-12-31T23:59:59+08:00"), None);
+        assert_eq!(sold("2027-01-01T00:00:00+08:00"), Some(Why::OffSale));
+        assert_eq!(sold("2026-10-01T10:00:00+08:00"), None, "it may be bought before");
     }
 
     #[test]
