@@ -581,3 +581,27 @@ async fn a_file_that_is_no_database_is_left_as_it_is() {
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "remember the milk\n");
 }
+
+/// A backup that moves files, a volume that falls off, a copy that is put in the place: what is written then, nobody would find again.
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_written_once_the_file_is_moved_away_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, away) = (folder.path().join("x.db"), folder.path().join("away.db"));
+    let store = Store::connect(&url_of(&file), options()).await.unwrap();
+    store.migrate().await.unwrap();
+    try_add(&store, "before".to_owned()).await.unwrap();
+    std::fs::rename(&file, &away).unwrap();
+    let moved = |error: &StoreError| matches!(error, StoreError::Moved { file: named } if *named == file);
+    let refused = try_add(&store, "into nowhere".to_owned()).await.unwrap_err();
+    assert!(moved(&refused), "{refused}");
+    let refused = store.ready().await.unwrap_err();
+    assert!(moved(&refused), "{refused}");
+    assert!(!file.exists(), "nobody makes another one");
+    std::fs::write(&file, "").unwrap();
+    assert!(moved(&try_add(&store, "into another".to_owned()).await.unwrap_err()));
+    std::fs::rename(&away, &file).unwrap();
+    try_add(&store, "after".to_owned()).await.unwrap();
+    store.ready().await.unwrap();
+    assert_eq!(names(&store).await, ["after", "before"]);
+}
