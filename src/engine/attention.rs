@@ -70,7 +70,11 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::AnswerAstray
         | AttentionKind::ManualTask => format!("orders events {id}, and orders calls {id}"),
     };
-    format!("ticketbridge {command}")
+    if !kind.ends_by_word() {
+        return format!("ticketbridge {command}");
+    }
+    let word = serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+    format!("ticketbridge {command}; once it is seen to: orders settle {id} --kind {word} --reason TEXT")
 }
 
 /// Whether the back-end was asked for tickets in vain, and what came of it is not known.

@@ -191,6 +191,7 @@ fn act(command: &Command) -> Value {
         | Command::ReturnPayments { .. }
         | Command::SendPaymentLink { .. }
         | Command::RevokePaymentLink
+        | Command::SettleAttention { .. }
         | Command::RecordPaymentLink { .. }
         | Command::RecordPartnerNumber { .. }
         | Command::RecordReveal { .. }

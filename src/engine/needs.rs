@@ -173,6 +173,7 @@ fn moves_stock(command: &Command) -> bool {
         | Command::ReturnPayments { .. }
         | Command::SendPaymentLink { .. }
         | Command::RevokePaymentLink
+        | Command::SettleAttention { .. }
         | Command::RecordPaymentLink { .. }
         | Command::RecordPartnerNumber { .. }
         | Command::RecordReveal { .. }

@@ -227,7 +227,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `docs/src/contract/ops.md` promises.
-const PROMISED: [&str; 86] = [
+const PROMISED: [&str; 87] = [
     "DELETE account/passkeys/{id}",
     "DELETE session",
     "DELETE sessions/{id}",
@@ -302,6 +302,7 @@ const PROMISED: [&str; 86] = [
     "POST orders/{id}/redeem",
     "POST orders/{id}/return-payment",
     "POST orders/{id}/reveal",
+    "POST orders/{id}/settle-attention",
     "POST orders/{id}/tickets",
     "POST password-resets/{id}",
     "POST reconciliation",

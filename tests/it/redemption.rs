@@ -218,7 +218,17 @@ async fn a_back_end_neither_voids_nor_redeems_the_tickets_of_another() {
         let ticketing = now.booking.map(|it| it.ticketing.state);
         assert_eq!((now.state, ticketing), (OrderState::Booked, Some(TicketingState::Issued)), "{kind}");
     }
-    assert_eq!(bridge.order("V100").await["attention"]["kind"], "answer_astray");
+    let order = bridge.order("V100").await;
+    assert_eq!(order["attention"]["kind"], "answer_astray");
+    // Nothing tells us that it was settled with them, but whoever has done it; what ends by an act does not end by a word.
+    let settle = format!("orders/{}/settle-attention", order["id"].as_str().expect("an id"));
+    let seen_to = |kind: &str| json!({ "kind": kind, "reason": "their gate was set up with our secret" });
+    bridge.post(&settle, &seen_to("refund_waits")).await.problem(409, "not_waiting");
+    assert_eq!(bridge.post(&settle, &seen_to("nonsense")).await.expect(422).json()["field"], "kind");
+    bridge.post(&settle, &seen_to("answer_astray")).await.expect(200);
+    assert_eq!(bridge.order("V100").await["attention"], json!(null));
+    let events = bridge.get(&format!("orders/{}/events", order["id"].as_str().expect("an id"))).await.expect(200).json();
+    assert_eq!(events["items"][0]["reason"], "their gate was set up with our secret");
     assert_eq!(said(go_in(&bridge, "evt-own", "2026-12-01T08:59:00+08:00").await, 200).0, "accepted");
 }
 

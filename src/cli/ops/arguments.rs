@@ -152,6 +152,16 @@ pub enum Orders {
         #[command(flatten)]
         reason: Reason,
     },
+    /// Say that what it is flagged for was seen to, at the gate or with the channel
+    Settle {
+        #[command(flatten)]
+        one: One,
+        /// Which flag
+        #[arg(long, value_parser = PossibleValuesParser::new(ATTENTION_KINDS.iter().copied()))]
+        kind: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
     /// Accept the booking that waits for a manager
     Confirm(One),
     /// Decline it

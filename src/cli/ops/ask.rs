@@ -67,6 +67,10 @@ pub(super) fn orders(command: Orders) -> Question {
             ];
             act(path(&one.order, "/cancel"), fields, Shape::One)
         }
+        Orders::Settle { one, kind, reason } => {
+            let fields = vec![("kind", Some(json!(kind))), ("reason", Some(json!(reason.reason)))];
+            act(path(&one.order, "/settle-attention"), fields, Shape::One)
+        }
         Orders::ReturnPayment { one, reason, amount } => {
             let fields = vec![("reason", Some(json!(reason.reason))), ("amount", amount.map(Value::from))];
             act(path(&one.order, "/return-payment"), fields, Shape::One)

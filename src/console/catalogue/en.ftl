@@ -254,6 +254,7 @@ lines = Lines
 amount = Amount
 csv = As CSV
 settle = Settle up to this day
+settle-attention = It was seen to
 picture = The period at a glance
 
 # members, audit, settings
@@ -826,6 +827,7 @@ u-orders_cancel = Cancelled an order
 u-orders_return_payment = Returned a payment
 u-orders_payment_links = Sent a payment link
 u-orders_payment_links_revoke = Took a payment link back
+u-orders_settle_attention = Settled what an order was flagged for
 u-orders_reveal = Asked to see guests in clear
 u-looked_in_clear = Looked at guests in clear
 u-refunds_approve = Approved a refund

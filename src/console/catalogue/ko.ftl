@@ -254,6 +254,7 @@ lines = 내역
 amount = 금액
 csv = CSV로
 settle = 이 날짜까지 정산
+settle-attention = 처리함
 picture = 기간 요약
 
 # members, audit, settings
@@ -826,6 +827,7 @@ u-orders_cancel = 주문 취소
 u-orders_return_payment = 결제금 환불
 u-orders_payment_links = 결제 링크 발송
 u-orders_payment_links_revoke = 결제 링크 회수
+u-orders_settle_attention = 주문 알림을 처리함
 u-orders_reveal = 고객 정보 원문 열람 요청
 u-looked_in_clear = 고객 정보 원문 열람
 u-refunds_approve = 환불 승인

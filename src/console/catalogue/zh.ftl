@@ -254,6 +254,7 @@ lines = 明细
 amount = 金额
 csv = CSV 下载
 settle = 结算至该日
+settle-attention = 已处理
 picture = 期间概览
 
 # members, audit, settings
@@ -826,6 +827,7 @@ u-orders_cancel = 取消订单
 u-orders_return_payment = 退还付款
 u-orders_payment_links = 发送支付链接
 u-orders_payment_links_revoke = 撤回支付链接
+u-orders_settle_attention = 处理了订单的提醒
 u-orders_reveal = 申请查看游客明文
 u-looked_in_clear = 查看了游客明文
 u-refunds_approve = 批准退款

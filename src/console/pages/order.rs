@@ -4,13 +4,14 @@
 
 use maud::{Markup, html};
 use serde_json::Value;
+use ticketbridge_core::order::AttentionKind;
 
 use crate::console::acts::NOTED;
 use crate::console::foretold;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
 use crate::console::layout::{
-    act, amount, attention_sentence, entries, fee, in_units, items, reason, refused_act, time_left,
+    act, amount, attention_sentence, entries, fee, in_units, items, may_act, reason, refused_act, time_left,
 };
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
@@ -73,10 +74,26 @@ fn needs(visit: &Visit, order: &Value) -> Markup {
                     strong { (visit.words.attention(&text(&it["kind"]))) }
                     " " small { (visit.words.say("since")) " " (time(&it["since"])) }
                     p { (attention_sentence(it)) }
+                    @if may_act(visit) && ends_by_word(&it["kind"]) { (settle(visit, order, it)) }
                 }
             }
         }
     }
+}
+
+/// Whether a flag ends when somebody says that it was seen to.
+fn ends_by_word(kind: &Value) -> bool {
+    serde_json::from_value(kind.clone()).is_ok_and(AttentionKind::ends_by_word)
+}
+
+fn settle(visit: &Visit, order: &Value, it: &Value) -> Markup {
+    let fields = html! {
+        input type="hidden" name="kind" value=(text(&it["kind"]));
+        @if let Some(version) = order["version"].as_u64() { input type="hidden" name="expected_version" value=(version); }
+        (reason(visit))
+    };
+    let call = format!("/orders/{}/settle-attention", text(&order["id"]));
+    act(visit, None, &call, &visit.words.say("settle-attention"), &fields)
 }
 
 fn facts(visit: &Visit, order: &Value) -> Markup {
@@ -219,7 +236,7 @@ pub(crate) fn offer(visit: &Visit, order: &Value, it: &Value) -> Markup {
         div.card {
             h3 { (visit.words.act(&text(&it["act"]))) }
             p.quiet { (foretold::will(&visit.words, &order["state"], it)) }
-            (form(visit, order, it))
+            @if may_act(visit) { (form(visit, order, it)) } @else { p { (visit.words.say("forbidden")) } }
         }
     }
 }

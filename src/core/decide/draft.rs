@@ -136,7 +136,7 @@ impl Draft {
     /// What a person had to look at is settled.
     pub(super) fn settle_flag(&mut self, kind: AttentionKind) {
         if self.order.needs(kind) {
-            self.event(Event::AttentionSettled { kind });
+            self.event(Event::AttentionSettled { kind, reason: None });
         }
     }
 

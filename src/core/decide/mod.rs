@@ -143,6 +143,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
             notifications::record(draft, notification, outcome)?;
         }
         (Command::RecordDoubt { sentence }, _) => draft.flag(AttentionKind::Contradiction, sentence.to_string()),
+        (Command::SettleAttention { kind, reason }, _) => notifications::settle_attention(draft, *kind, reason)?,
         (Command::RecordLate { call, by }, _) => notifications::late(draft, call, *by),
         (Command::RecordAstray { partner, why }, _) => notifications::astray(draft, partner, why),
         (Command::RecordPartnerGone { partner }, _) => notifications::partner_gone(draft, partner),

@@ -153,3 +153,16 @@ pub(super) fn partner_gone(draft: &mut Draft, partner: &str) {
     let sentence = format!("{partner}: no longer configured, and a call about this order waits until that is mended");
     draft.flag(AttentionKind::PartnerGone, sentence);
 }
+
+/// A person has seen to what the order was flagged for. Flags that end by an act, or by themselves, are not taken away by a word.
+pub(super) fn settle_attention(draft: &mut Draft, kind: AttentionKind, reason: &FreeText) -> Result<(), Rejection> {
+    if !draft.order().needs(kind) {
+        return Err(Rejection::new(Why::NotWaiting, "this order is not flagged for that").at("kind"));
+    }
+    if !kind.ends_by_word() {
+        let sentence = "this flag ends with what the order waits for: `next-steps` says what can be done";
+        return Err(Rejection::new(Why::NotSupported, sentence).at("kind"));
+    }
+    draft.event(Event::AttentionSettled { kind, reason: Some(reason.clone()) });
+    Ok(())
+}

@@ -130,7 +130,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             order.copies_back = order.copies_back.saturating_add(copies.unwrap_or(0));
         }
 
-        Event::AttentionSettled { kind } => attention::clear(order, *kind),
+        Event::AttentionSettled { kind, .. } => attention::clear(order, *kind),
         Event::AttentionRaised { kind, sentence, fact } => {
             attention::raised(order, *kind, sentence, fact.as_deref(), at);
         }

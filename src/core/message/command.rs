@@ -9,8 +9,8 @@ use crate::message::{
     ApplyRefund, Counts, DeadlineKind, NewTicket, Notification, NotificationOutcome, PlaceOrder, RecordCancellation,
     RecordRefund, RecordRejection, Redeem, RedeemedBy, RequestBooking, ReservationAct, Snapshot, TicketFacts,
 };
-use crate::order::TicketRequest;
 use crate::order::money::LedgerEntry;
+use crate::order::{AttentionKind, TicketRequest};
 use crate::personal::Person;
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::{Millis, UnixMillis};
@@ -206,6 +206,13 @@ pub enum Command {
     },
     /// Ops take the live payment link back.
     RevokePaymentLink,
+    /// Ops have seen to what the order was flagged for, with whoever it concerned.
+    SettleAttention {
+        /// Which flag.
+        kind: AttentionKind,
+        /// What was done; without personal data.
+        reason: FreeText,
+    },
     /// The channel has made a payment link.
     RecordPaymentLink {
         /// Our name for it.
@@ -323,6 +330,7 @@ impl Command {
             Command::ReturnPayments { .. } => "return_payments",
             Command::SendPaymentLink { .. } => "send_payment_link",
             Command::RevokePaymentLink => "revoke_payment_link",
+            Command::SettleAttention { .. } => "settle_attention",
             Command::RecordPaymentLink { .. } => "record_payment_link",
             Command::RecordPartnerNumber { .. } => "record_partner_number",
             Command::RecordReveal { .. } => "record_reveal",
@@ -368,6 +376,7 @@ impl Command {
             | Command::ReturnPayments { .. }
             | Command::SendPaymentLink { .. }
             | Command::RevokePaymentLink
+            | Command::SettleAttention { .. }
             | Command::RecordPaymentLink { .. }
             | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }
@@ -396,7 +405,8 @@ impl Command {
             | Command::SendPaymentLink { .. }
             | Command::RevokePaymentLink => true,
             Command::Redeem(redeem) => redeem.by == RedeemedBy::Person,
-            Command::PlaceOrder(..)
+            Command::SettleAttention { .. }
+            | Command::PlaceOrder(..)
             | Command::RecordPayments { .. }
             | Command::RecordPaid { .. }
             | Command::RequestBooking(_)

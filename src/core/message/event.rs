@@ -508,6 +508,9 @@ pub enum Event {
     AttentionSettled {
         /// Which kind.
         kind: AttentionKind,
+        /// What a person has done about it, where one says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<FreeText>,
     },
     /// A person must look.
     AttentionRaised {
@@ -681,6 +684,7 @@ impl Event {
             | Event::RefundRejected { reason, .. } => Some(reason.to_string()),
             Event::RefundApprovalStarted { reason, .. }
             | Event::RefundApproved { reason, .. }
+            | Event::AttentionSettled { reason, .. }
             | Event::OrderCancelled { why: reason, .. } => reason.as_ref().map(FreeText::to_string),
             Event::TicketingUnknown { why, .. } | Event::NotificationRefused { why, .. } => Some(why.to_string()),
             Event::NotificationLeftToPerson { what, .. } => Some(what.to_string()),
@@ -720,7 +724,6 @@ impl Event {
             | Event::NotificationAcknowledged { .. }
             | Event::NotificationTaken { .. }
             | Event::NotificationDenied { .. }
-            | Event::AttentionSettled { .. }
             | Event::SnapshotTaken { .. }
             | Event::SnapshotContested
             | Event::Proposed { .. }

@@ -50,6 +50,7 @@ impl Command {
             | Command::ReturnPayments { .. }
             | Command::SendPaymentLink { .. }
             | Command::RevokePaymentLink
+            | Command::SettleAttention { .. }
             | Command::RecordPaymentLink { .. }
             | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }

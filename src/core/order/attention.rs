@@ -82,6 +82,41 @@ impl AttentionKind {
         AttentionKind::UnknownStatus,
     ];
 
+    /// Whether it ends when a person says that it was seen to: nothing else tells us that those were stopped at the gate, or that money and
+    /// facts were settled with the channel.
+    pub fn ends_by_word(self) -> bool {
+        match self {
+            AttentionKind::RedeemedWhileRefunded
+            | AttentionKind::LiveTicketBehindRefund
+            | AttentionKind::TestMode
+            | AttentionKind::QuantityDiffers
+            | AttentionKind::UnknownStatus
+            | AttentionKind::CodesChanged
+            | AttentionKind::UnexpectedPayment
+            | AttentionKind::Contradiction
+            | AttentionKind::OpenBalance
+            | AttentionKind::AnswerAstray
+            | AttentionKind::ArrivedLate
+            | AttentionKind::BooksDiffer
+            | AttentionKind::PaymentLinkOver => true,
+            AttentionKind::RefundUnderReview
+            | AttentionKind::TooEarly
+            | AttentionKind::NotTicketed
+            | AttentionKind::CancelRefused
+            | AttentionKind::TicketingFailed
+            | AttentionKind::NoCapacity
+            | AttentionKind::Rejected
+            | AttentionKind::TicketingOverdue
+            | AttentionKind::ReviewOverdue
+            | AttentionKind::NotificationRefused
+            | AttentionKind::WaitsForConfirmation
+            | AttentionKind::RefundWaits
+            | AttentionKind::ManualTask
+            | AttentionKind::RefundFailed
+            | AttentionKind::PartnerGone => false,
+        }
+    }
+
     /// Whether it is only a decision that waits, and nothing that went wrong.
     pub fn is_decision(self) -> bool {
         matches!(self, AttentionKind::WaitsForConfirmation | AttentionKind::RefundWaits)

@@ -272,7 +272,7 @@ texts! {
         RecordRejection(rejection), RecordDoubt { sentence }, RecordLate { call: ours, by }, RecordCancellation(cancellation),
         CancelOrder { reason }, SyncSnapshot { snapshot, not_for_sale: ours, paid_elsewhere: number, lines_elsewhere: number },
         RecordAgreement { notification: decided }, RecordQuote { fee, refund }, AskCancellation { fee, reason, parts: number, notify_text },
-        ReturnPayments { amount, reason }, SendPaymentLink { amount, expires_at }, RevokePaymentLink,
+        ReturnPayments { amount, reason }, SendPaymentLink { amount, expires_at }, RevokePaymentLink, SettleAttention { kind, reason },
         RecordPaymentLink { key: ours, id: number, url: read }, RecordPartnerNumber { number },
         RecordReveal { reason }, EraseGuests { reason }, RecordNotification { notification: decided, outcome },
         RecordAstray { partner: ours, why }, RecordPartnerGone { partner: ours }, RecordPartnerBack { partner: ours },
@@ -329,7 +329,7 @@ texts! {
         NotificationRepeated { notification }, RefundReopened { case }, NotificationOvertaken { notification },
         NotificationTaken { notification, told }, NotificationDenied { notification }, GuestsRevealed { reason },
         GuestsErased { reason }, TicketingDeadlineNear { due_at }, TicketingDeadlinePassed { due_at }, ReviewLimitNear { due_at },
-        ReviewLimitPassed { due_at }, DeadlineNear { kind, due_at }, DeadlinePassed { kind, due_at }, AttentionSettled { kind },
+        ReviewLimitPassed { due_at }, DeadlineNear { kind, due_at }, DeadlinePassed { kind, due_at }, AttentionSettled { kind, reason },
         AttentionRaised { kind, sentence: ours, fact },
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use ticketbridge_core::message::{Command, Notification, Redeem, RedeemedBy};
-use ticketbridge_core::order::Order;
+use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::{Millis, OrderId, Rejection, Why};
@@ -16,6 +16,7 @@ use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
+use crate::http::ops::words::ATTENTION_KINDS;
 
 /// Under this name an answer shows the deliveries by which what was asked for is carried out already.
 pub(crate) const UNDER_WAY: &str = "under_way";
@@ -116,6 +117,16 @@ pub(crate) async fn send_link(request: Request) -> Outcome {
 /// `POST orders/{id}/payment-links/revoke`.
 pub(crate) async fn revoke_link(request: Request) -> Outcome {
     on_order(request, |_| Command::RevokePaymentLink).await
+}
+
+/// `POST orders/{id}/settle-attention`.
+pub(crate) async fn settle_attention(request: Request) -> Outcome {
+    let word = request.given.needed("kind");
+    let Ok(kind) = serde_json::from_value::<AttentionKind>(Value::from(word.as_str())) else {
+        let sentence = format!("`kind` is one of {}", ATTENTION_KINDS.join(", "));
+        return Err(refused("kind", sentence).into());
+    };
+    on_order(request, |request| Command::SettleAttention { kind, reason: request.given.needed("reason").into() }).await
 }
 
 fn at_or_now(request: &Request) -> ticketbridge_core::UnixMillis {

@@ -169,6 +169,9 @@ pub(crate) static CALLS: &[Call] = &[
     ]), Answer::One(Shape::of::<answers::order::Order>()), manual_commands::send_link),
     call!(Post "/orders/{id}/payment-links/revoke", "Take the live payment link back.", Operators, &[], NOTHING,
         Answer::One(Shape::of::<answers::order::Order>()), manual_commands::revoke_link),
+    call!(Post "/orders/{id}/settle-attention", "Say that what the order is flagged for was seen to; what ends by an act is refused.", Operators, &[],
+        Body::Fields(&[text_field("kind", true, "Which flag: the `kind` of an attention."), REASON, VERSION]),
+        Answer::One(Shape::of::<answers::order::Order>()), manual_commands::settle_attention),
     call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
         Answer::One(Shape::of::<answers::guests::Guests>()), reveal::reveal),
     call!(Get "/refunds", "Refund cases, newest first.", Readers, &[

@@ -240,6 +240,7 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::ReturnPayments { .. }
         | Command::SendPaymentLink { .. }
         | Command::RevokePaymentLink
+        | Command::SettleAttention { .. }
         | Command::RecordPaymentLink { .. }
         | Command::RecordReveal { .. }
         | Command::EraseGuests { .. }

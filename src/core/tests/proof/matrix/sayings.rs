@@ -9,7 +9,7 @@ use ticketbridge_core::message::{
 };
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
-use ticketbridge_core::order::{CancelReason, Order, RefundKind, RefundSource};
+use ticketbridge_core::order::{AttentionKind, CancelReason, Order, RefundKind, RefundSource};
 use ticketbridge_core::{Actor, Command, Millis, Notification};
 
 use super::Saying;
@@ -456,6 +456,10 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
         person("return_payments", give_back(None)),
         person("send_payment_link", Command::SendPaymentLink { amount: None, expires_at }),
         person("revoke_payment_link", Command::RevokePaymentLink),
+        person(
+            "settle_attention",
+            Command::SettleAttention { kind: AttentionKind::Contradiction, reason: "asked the channel".into() },
+        ),
         channel("record_agreement", Command::RecordAgreement { notification: Notification::CancelQuote }),
         channel("record_quote", Command::RecordQuote { fee: Some(0), refund: None }),
         channel(
