@@ -422,6 +422,20 @@ impl<'a> Value<'a> {
             }
         }
     }
+    /// The address under which a service is reached, alone: its pages and calls stand at the root.
+    pub(super) fn root_address(self) -> Option<String> {
+        let text = self.clone().web_address()?;
+        let (_, rest) = text.split_once("://")?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if rest.strip_prefix(host).is_some_and(|behind| behind.is_empty() || behind == "/") {
+            return Some(text);
+        }
+        let scheme = text.split_once("://").map_or("https", |(scheme, _)| scheme);
+        self.wrong(
+            format_args!("is \"{text}\", and nothing may stand behind the host: pages and calls stand at the root"),
+            format!("write \"{scheme}://{host}\""),
+        )
+    }
     /// A name that may stand in a path: lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
     pub(super) fn id(self) -> Option<String> {
         /// Characters of the name of a channel, a back-end or an account.

@@ -383,7 +383,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     let (mut rate, mut connections, mut connections_per_address, mut stop_within) = (None, None, None, None);
     let (mut lanes, mut late_after) = (None, None);
     if let Some(table) = table {
-        public_url = table.opt("public_url", Value::web_address);
+        public_url = table.opt("public_url", Value::root_address);
         trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
         rate = table.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
         connections = table.opt("connections", |value| value.count(1, CONNECTIONS_MAX));
