@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use http_body_util::LengthLimitError;
 
 use crate::http::problem::Problem;
 
@@ -30,10 +31,15 @@ pub(crate) fn encoded(headers: &HeaderMap) -> Option<Problem> {
     )
 }
 
+/// Whether a body was not read to its end because it is too long.
+fn is_of_length(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
+}
+
 /// The body's bytes.
 ///
 /// # Errors
-/// 413 when there are more than `bytes_max`, 408 when they do not come in time.
+/// 413 when there are more than `bytes_max`, 408 when they do not come in time, 400 when they break off.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let sentence = format!("a body of this call has at most {bytes_max} bytes");
@@ -45,7 +51,12 @@ pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem>
     }
     match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, bytes_max)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(too_large()),
+        Ok(Err(error)) if is_of_length(&error) => Err(too_large()),
+        // Nothing is wrong with what is sent, but that it did not all come: it may be sent again.
+        Ok(Err(_)) => {
+            let sentence = "the body broke off before its announced end; send it again";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", sentence))
+        }
         Err(_) => {
             let sentence = format!("the body did not come within {} s", BODY_WITHIN.as_secs());
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", sentence))
@@ -67,6 +78,24 @@ mod tests {
             assert_eq!(encoded(&headers).is_some_and(|problem| problem.status == 415), named, "{value}");
         }
         assert!(encoded(&HeaderMap::new()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_breaks_off_is_not_too_long() {
+        let parts = [Ok(Bytes::from_static(b"half")), Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))];
+        let broken = || {
+            Body::from_stream(futures_util::stream::iter(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Ok(bytes) => Ok(bytes.clone()),
+                        Err(error) => Err(std::io::Error::from(error.kind())),
+                    })
+                    .collect::<Vec<_>>(),
+            ))
+        };
+        assert_eq!(read(broken(), 1_024).await.unwrap_err().status, 400);
+        assert_eq!(read(broken(), 3).await.unwrap_err().status, 413);
     }
 
     #[tokio::test(start_paused = true)]

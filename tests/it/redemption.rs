@@ -227,7 +227,8 @@ async fn a_back_end_neither_voids_nor_redeems_the_tickets_of_another() {
     assert_eq!(bridge.post(&settle, &seen_to("nonsense")).await.expect(422).json()["field"], "kind");
     bridge.post(&settle, &seen_to("answer_astray")).await.expect(200);
     assert_eq!(bridge.order("V100").await["attention"], json!(null));
-    let events = bridge.get(&format!("orders/{}/events", order["id"].as_str().expect("an id"))).await.expect(200).json();
+    let events =
+        bridge.get(&format!("orders/{}/events", order["id"].as_str().expect("an id"))).await.expect(200).json();
     assert_eq!(events["items"][0]["reason"], "their gate was set up with our secret");
     assert_eq!(said(go_in(&bridge, "evt-own", "2026-12-01T08:59:00+08:00").await, 200).0, "accepted");
 }

@@ -586,6 +586,7 @@ p-ip_not_registered = Requests from this address are not accepted.
 p-malformed = This cannot be read.
 p-method_not_allowed = That cannot be done here.
 p-request_timeout = The request did not arrive whole in time.
+p-incomplete_body = The request broke off before its end; send it again.
 p-shared_with_others = Others use it as well.
 p-stopping = The service is stopping. Try again in a moment.
 p-too_large = This is larger than can be taken.

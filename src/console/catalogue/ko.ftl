@@ -586,6 +586,7 @@ p-ip_not_registered = 등록되지 않은 주소의 요청입니다.
 p-malformed = 내용을 해석할 수 없습니다.
 p-method_not_allowed = 여기서는 할 수 없는 요청입니다.
 p-request_timeout = 요청이 제시간에 모두 도착하지 않았습니다.
+p-incomplete_body = 요청이 끝나기 전에 끊겼습니다. 다시 보내세요.
 p-shared_with_others = 다른 곳에서도 함께 사용하고 있습니다.
 p-stopping = 서비스가 종료되는 중입니다. 잠시 후 다시 시도해 주세요.
 p-too_large = 허용된 크기를 넘었습니다.

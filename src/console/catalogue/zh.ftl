@@ -586,6 +586,7 @@ p-ip_not_registered = 该地址未登记，不接受请求。
 p-malformed = 内容无法解析。
 p-method_not_allowed = 此处不支持该操作。
 p-request_timeout = 请求未能及时完整送达。
+p-incomplete_body = 请求在结束前中断，请重新发送。
 p-shared_with_others = 其他方也在使用。
 p-stopping = 服务正在停止，请稍后再试。
 p-too_large = 内容过大。
