@@ -15,6 +15,8 @@ use ticketbridge_store::test_support::wire::{Loses, Wire};
 
 /// A message that is not acknowledged is sent again so often.
 const SENT_AT_MOST: usize = 6;
+/// Rounds of twenty seconds in which what failed is tried again: a lease that has to run out, and the pauses between tries.
+const ROUNDS: usize = 10;
 /// More statements than all of this takes.
 const STATEMENTS_MAX: u64 = 400;
 
@@ -56,7 +58,7 @@ async fn one(bridge: &TestBridge, wire: &Wire, at: u64, loses: Loses) -> bool {
     // What fails here is tried again when its lease has run out.
     drop(Box::pin(bridge.bridge.worker().drain()).await);
     let was_cut = wire.leave_alone();
-    for _ in 0..4 {
+    for _ in 0..ROUNDS {
         let issued = bridge.stored(&sale).await.booking.map(|booking| booking.ticketing.state);
         if issued == Some(TicketingState::Issued) {
             return was_cut;
