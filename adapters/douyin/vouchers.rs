@@ -186,7 +186,10 @@ pub(super) fn deal(
         if demand.certificates.len() != vouchers.len() {
             return Err(EncodeError::Invalid("the demand names another number of copies".into()));
         }
-        for (voucher, certificate) in vouchers.iter_mut().zip(demand.certificates) {
+        // A certificate has the same code each time (7.6), in whatever order the list comes.
+        let mut certificates: Vec<&String> = demand.certificates.iter().collect();
+        certificates.sort();
+        for (voucher, certificate) in vouchers.iter_mut().zip(certificates) {
             voucher.certificate = Some(certificate.clone());
         }
     }
