@@ -276,8 +276,13 @@ impl Worker {
     async fn find_strays(&self) -> Result<(), EngineError> {
         let found = self.engine.store().waiting_destinations().await?;
         let known = self.engine.running().registry.lanes();
-        let strays = found.into_iter().filter(|name| !known.iter().any(|(lane, _)| lane == name)).collect();
-        *locked(&self.strays) = strays;
+        let strays: Vec<String> =
+            found.into_iter().filter(|name| !known.iter().any(|(lane, _)| lane == name)).collect();
+        let is_news = std::mem::replace(&mut *locked(&self.strays), strays.clone()) != strays;
+        // Whoever waits for what is due has not counted them.
+        if is_news && !strays.is_empty() {
+            self.engine.work().notify_one();
+        }
         Ok(())
     }
 
