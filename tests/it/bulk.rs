@@ -68,6 +68,13 @@ async fn many_are_looked_at_first_and_then_done_each_as_one_would_be() {
             let audit = bridge.get("audit").await.expect(200).json();
             let acts = audit["items"].as_array().expect("entries").iter().filter(|it| it["act"] == "refunds_approve");
             assert_eq!(acts.count(), 1, "{audit}");
+            // And what was done to many, or only looked at.
+            let many = audit["items"].as_array().expect("entries").iter().filter(|it| it["act"] == "bulk");
+            let said: Vec<&Value> = many.map(|it| &it["detail"]).collect();
+            assert_eq!(
+                said,
+                [&json!({ "each": "approve", "many": 2 }), &json!({ "each": "approve", "dry_run": true })]
+            );
         },
     )
     .await;

@@ -416,8 +416,9 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
 /// could stand is among it.
 fn subject(call: &Call, request: &Request) -> serde_json::Map<String, serde_json::Value> {
     /// What stands in the path, and how the audit calls it. Invitations and links of passwords are known by secrets.
-    const IN_PATH: [(&str, &str); 8] = [
+    const IN_PATH: [(&str, &str); 9] = [
         ("backends", "backend"),
+        ("bulk", "each"),
         ("channels", "channel"),
         ("codes", "pool"),
         ("credit", "credit_account"),
@@ -427,13 +428,19 @@ fn subject(call: &Call, request: &Request) -> serde_json::Map<String, serde_json
         ("accounts", "account"),
     ];
     /// Texts that are names of ours, or numbers.
-    const NAMES: [&str; 4] = ["settle_id", "to", "role", "reference"];
+    const NAMES: [&str; 5] = ["settle_id", "to", "role", "reference", "kind"];
     let mut subject = serde_json::Map::new();
     let first = call.path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let known_as = IN_PATH.iter().find(|(segment, _)| *segment == first);
     if let (Some((_, name)), Some((_, value))) = (known_as, request.path.first()) {
         subject.insert((*name).to_owned(), value.as_str().into());
     }
+    // What was only looked at was done to nobody.
+    if request.query.text("dry_run") == Some("true") {
+        subject.insert("dry_run".to_owned(), true.into());
+    }
+    let many = request.given.value("items").and_then(|items| items.as_array().map(Vec::len));
+    subject.extend(many.map(|many| ("many".to_owned(), many.into())));
     let fields = match call.body {
         Body::Fields(fields) => fields,
         Body::None | Body::Codes => &[],
