@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
+use crate::config::address::Address;
 use crate::config::{Config, Environment, Report};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
@@ -181,12 +182,9 @@ const REACHED_WITHIN: Duration = Duration::from_secs(3);
 /// A database's address as it may be shown: without whoever signs in, and with what. A user before a host reads like an e-mail address, which
 /// no line of the log shows.
 pub fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "with an address that is none".to_owned() };
-    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-    match authority.rsplit_once('@') {
-        Some((_, host)) if scheme != "sqlite" => format!("{scheme}://{host}/{path}"),
-        _ => format!("{scheme}://{rest}"),
+    match Address::of(url) {
+        Some(Address { scheme, place, .. }) => format!("{scheme}://{place}"),
+        None => "with an address that is none".to_owned(),
     }
 }
 
@@ -477,6 +475,8 @@ mod tests {
         for (url, is) in [
             ("postgres://ada:hunter2@db.example:5433/tickets?sslmode=require", "postgres://db.example:5433/tickets"),
             ("mysql://root@127.0.0.1/x", "mysql://127.0.0.1/x"),
+            ("postgres://ada:hun/ter2@db.example/tickets", "postgres://db.example/tickets"),
+            ("postgres://ada:hun?ter2@db.example/tickets", "postgres://"),
             ("sqlite:///var/lib/x.db?mode=rw", "sqlite:///var/lib/x.db"),
             ("sqlite://data/a@b:c.db", "sqlite://data/a@b:c.db"),
         ] {

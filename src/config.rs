@@ -5,6 +5,7 @@
 //! Reading never stops at the first mistake: [`Config::load`] gives a configuration without problems, or every
 //! problem there is, each with its place and its mend. Nothing inside parses a date, a duration or a code again.
 
+pub(crate) mod address;
 pub mod check;
 mod cross;
 mod currency;

@@ -10,6 +10,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::product::Currency;
 
+use super::address::Address;
 use super::currency;
 use super::finding::{Findings, Place};
 use super::passkeys::{self, Passkeys};
@@ -536,7 +537,7 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
     let Some(value) = in_file else { return Some(Database { url: DEFAULT_DATABASE_URL.into(), create }) };
     let url: SecretString = if value.raw().is_str() {
         let url = value.clone().text()?;
-        if has_password(&url) {
+        if Address::of(&url).is_some_and(Address::has_password) {
             value.warn("holds a password in clear text", format!("write `{{ env = \"{DATABASE_URL_VARIABLE}\" }}`"));
         }
         url.into()
@@ -556,11 +557,6 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
         }
         None => value.wrong("is not the address of a database", MEND),
     }
-}
-
-fn has_password(url: &str) -> bool {
-    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()))
 }
 
 fn privacy(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Privacy> {

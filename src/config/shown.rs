@@ -6,6 +6,7 @@
 use serde::Serialize;
 use toml::Value;
 
+use super::address::Address;
 use super::source::Source;
 
 /// What stands for a secret.
@@ -139,14 +140,11 @@ fn written(key: &str, value: &Value) -> String {
     }
 }
 
-/// An address of a database or a page without what may be a password in it: all before the last `@`, and all after the `?`.
+/// An address of a database or a page without what may be a password in it.
 fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let (address, query) = rest.split_once('?').map_or((rest, ""), |(address, _)| (address, "?***"));
-    match address.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{query}"),
-        None => format!("{scheme}://{address}{query}"),
-    }
+    let Some(Address { scheme, user, place, query }) = Address::of(text) else { return text.to_owned() };
+    let (user, query) = (user.map_or("", |_| "***@"), query.map_or("", |_| "?***"));
+    format!("{scheme}://{user}{place}{query}")
 }
 
 #[cfg(test)]
@@ -197,6 +195,7 @@ calendar = [{ from = "2026-11-01", stock = 200 }]
             ("postgres://db/bridge?user=me&password=hunter2", "postgres://db/bridge?***"),
             ("postgres://me:hun/ter2@db/bridge", "postgres://***@db/bridge"),
             ("mysql://me:hun@ter2@db/bridge?ssl-mode=required", "mysql://***@db/bridge?***"),
+            ("mysql://me:hun?ter2@db/bridge", "mysql://***@"),
             ("sqlite://data/ticketbridge.db", "sqlite://data/ticketbridge.db"),
             ("https://api.example/v1", "https://api.example/v1"),
             ("Asia/Seoul", "Asia/Seoul"),

@@ -11,8 +11,10 @@ use ticketbridge_core::OrderId;
 /// Why an operation of the store failed. `Display` never prints the source, nor an address with its password.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The address is of no database that we know.
-    #[error("the database address must begin with sqlite://, postgres:// or mysql://")]
+    /// The address is of no database that we know, or cannot be read.
+    #[error(
+        "the database address cannot be read: it begins with sqlite://, postgres:// or mysql://, and of a user name or a password `/` is written %2F, `?` %3F, `#` %23, `:` %3A, `@` %40 and `%` %25"
+    )]
     Address,
     /// A file is there, and it is no database.
     #[error("{} is there, and is no SQLite database; name another file, or move it away", file.display())]
