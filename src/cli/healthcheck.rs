@@ -13,6 +13,7 @@ use ticketbridge_core::port::Call;
 use crate::cli::serve::load_on_host;
 use crate::cli::{ConfigDir, fail, say};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
+use crate::trouble::chain;
 
 /// Longest wait for the answer.
 const WITHIN: Millis = Millis::seconds(2);
@@ -35,29 +36,32 @@ pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> Exi
         Question::Alive => "healthz",
         Question::Ready => "readyz",
     };
-    let url = format!("http://{}/{path}", reached_at(config.server.listen));
-    // Any address is meant: it is the service's own.
-    let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
-    let transport = match HttpTransport::new(WITHIN, policy) {
-        Ok(transport) => transport,
-        Err(error) => return fail(crate::trouble::chain(&error)),
-    };
-    let (headers, body) = (HeaderMap::new(), Bytes::new());
-    let call = Call { method: Method::GET, url: url.clone(), headers, body, timeout: None, key: None };
-    match transport.send(&call, CallLimits { timeout: WITHIN, at_most: WITHIN }).await {
-        Ok(answer) if answer.status == StatusCode::OK => {
+    match ask(&format!("http://{}/{path}", reached_at(config.server.listen)), WITHIN).await {
+        Ok(()) => {
             say(format_args!("{path}: ok"));
             ExitCode::SUCCESS
         }
-        Ok(answer) => {
-            let said = String::from_utf8_lossy(&answer.body);
-            fail(format!("{url} answers {}: {}", answer.status, said.trim()))
-        }
-        Err(error) => fail(format!("{url} does not answer: {error}")),
+        Err(why) => fail(why),
     }
 }
 
-/// Where a service that listens on `listen` is reached from the same machine.
+/// Asks whether a service is well. `Err` is what it says instead, or why it says nothing.
+pub(super) async fn ask(url: &str, within: Millis) -> Result<(), String> {
+    // Any address is meant: whoever asks has named it.
+    let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
+    let transport = HttpTransport::new(within, policy).map_err(|error| chain(&error))?;
+    let (headers, body) = (HeaderMap::new(), Bytes::new());
+    let call = Call { method: Method::GET, url: url.to_owned(), headers, body, timeout: None, key: None };
+    match transport.send(&call, CallLimits { timeout: within, at_most: within }).await {
+        Ok(answer) if answer.status == StatusCode::OK => Ok(()),
+        Ok(answer) => {
+            let said = String::from_utf8_lossy(&answer.body);
+            Err(format!("{url} answers {}: {}", answer.status, said.trim()))
+        }
+        Err(error) => Err(format!("{url} does not answer: {}", chain(&error))),
+    }
+}
+
 /// Where a service is reached on this machine that listens there.
 pub(super) fn reached_at(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {

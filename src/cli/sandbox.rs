@@ -7,20 +7,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use ticketbridge_core::port::Call;
 use ticketbridge_core::rules::dates::advance_limit;
 use ticketbridge_core::{BackendId, ChannelId, Millis, TimeZone};
 
-use crate::cli::healthcheck::reached_at;
+use crate::cli::healthcheck::{self, reached_at};
 use crate::cli::{fail, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{BackendConfig, ChannelConfig, Config, Environment};
-use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
-use crate::trouble::chain;
 use ticketbridge_sandbox::douyin::{App, SimProduct};
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::stories::{self, Channel};
@@ -139,19 +134,10 @@ impl<'a> Setting<'a> {
     /// Makes sure that a bridge is there: a story against nobody takes a long time to say nothing.
     async fn somebody_answers(&self) -> Result<(), String> {
         let url = format!("{}/healthz", self.against.trim_end_matches('/'));
-        let nobody = |why: String| {
+        let nobody = |why| {
             format!("no bridge answers at {} ({why}): start it, or name where it is with --against URL", self.against)
         };
-        let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
-        let transport = HttpTransport::new(ANSWERS_WITHIN, policy).map_err(|error| chain(&error))?;
-        let (headers, body) = (HeaderMap::new(), Bytes::new());
-        let call = Call { method: Method::GET, url, headers, body, timeout: None, key: None };
-        let limits = CallLimits { timeout: ANSWERS_WITHIN, at_most: ANSWERS_WITHIN };
-        match transport.send(&call, limits).await {
-            Ok(answer) if answer.status == StatusCode::OK => Ok(()),
-            Ok(answer) => Err(nobody(format!("HTTP {}", answer.status.as_u16()))),
-            Err(error) => Err(nobody(chain(&error))),
-        }
+        healthcheck::ask(&url, ANSWERS_WITHIN).await.map_err(nobody)
     }
 
     fn channel(&self) -> Result<&ChannelConfig, String> {
