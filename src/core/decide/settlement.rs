@@ -22,8 +22,10 @@ use crate::time::UnixMillis;
 /// Money went back, or a decision was taken without us.
 pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
     let order = draft.order();
+    if let Some(part) = part_of(&order, refund) {
+        return part_off(draft, refund, part);
+    }
     match refund.scope {
-        RefundScope::Order | RefundScope::Booking if part_of(&order, refund).is_some() => part(draft, refund),
         RefundScope::Order if names_money_only(&order, refund) => money_only(draft, refund),
         RefundScope::MoneyOnly => money_only(draft, refund),
         RefundScope::Booking => {
@@ -36,11 +38,16 @@ pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
 
 /// The booking stays as it is: used stays used, tickets stay good.
 fn money_only(draft: &mut Draft, refund: &RecordRefund) {
-    let alone = RecordRefund { scope: RefundScope::MoneyOnly, ..refund.clone() };
+    let alone = alone(refund);
     if let Some(back) = money_back(&draft.order(), &alone) {
         forced(draft, &alone);
         back.record(draft);
     }
+}
+
+/// The same, of the money alone.
+fn alone(refund: &RecordRefund) -> RecordRefund {
+    RecordRefund { scope: RefundScope::MoneyOnly, ..refund.clone() }
 }
 
 /// Whether it is the number of money that was told to have gone back alone (`adapters/douyin/README.md`, info-sync).
@@ -67,7 +74,7 @@ struct Part {
 /// know and not the others. Names that we do not know tell nothing.
 fn part_of(order: &Order, refund: &RecordRefund) -> Option<Part> {
     let all_goes_back = refund.amount.or(refund.announced).is_some_and(|amount| amount >= order.money.held());
-    if order.is_over() || has_open_case(order) || all_goes_back {
+    if refund.scope == RefundScope::MoneyOnly || order.is_over() || has_open_case(order) || all_goes_back {
         return None;
     }
     let counted = refund.copies.filter(|copies| order.copies_back.saturating_add(*copies) < order.quantity);
@@ -97,12 +104,10 @@ fn copies_of(booking: &Booking) -> BTreeSet<&str> {
 
 /// The money of some copies went back, or they were cancelled. All units of an order are booked and used together (DY-06): what becomes of
 /// the others is for a person to say, and nobody's ticket dies for another's money.
-fn part(draft: &mut Draft, refund: &RecordRefund) {
+fn part_off(draft: &mut Draft, refund: &RecordRefund, part: Part) {
     let order = draft.order();
-    let Some(part) = part_of(&order, refund) else { return };
-    let alone = RecordRefund { scope: RefundScope::MoneyOnly, ..refund.clone() };
     let is_named = refund.scope == RefundScope::Order && (refund.amount.is_some() || refund.announced.is_some());
-    let back = money_back(&order, &alone).filter(|_| is_named);
+    let back = money_back(&order, &alone(refund)).filter(|_| is_named);
     if refund.amount.is_some() && back.is_none() {
         // It is recorded already.
         return;
