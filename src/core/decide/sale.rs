@@ -65,8 +65,7 @@ pub(super) fn place_again(draft: &mut Draft, placed: &PlaceOrder) -> Result<(), 
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("count"));
     }
     rules::sale::check_sale_price(&order.rules, &placed.sale)?;
-    let amiss = Fact::SoldAmiss { why: String::new() };
-    let was_amiss = order.attention.iter().find(|flag| Fact::is_same_subject(flag.fact.as_ref(), Some(&amiss)));
+    let was_amiss = order.attention.iter().find(|flag| matches!(flag.fact, Some(Fact::SoldAmiss { .. })));
     draft.event(Event::StubFilled { sale: Box::new(placed.clone()) });
     if let Some(flag) = was_amiss
         && rules::sale::check_terms(&order.rules, &placed.sale).is_err()
