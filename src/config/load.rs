@@ -21,11 +21,7 @@ use super::{Config, organisation, product, shown};
 impl Config {
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
-        let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);
-        match config {
-            Some(config) if report.is_usable() => Ok(config),
-            _ => Err(report),
-        }
+        load_for(Purpose::Serve, directory, environment)
     }
 
     /// Reads a directory to do something with its database on the same machine: of its secrets those have to be there that open it.
@@ -33,11 +29,7 @@ impl Config {
     /// # Errors
     /// Every problem, warnings among them.
     pub fn load_on_host(directory: &Path, environment: &Environment) -> Result<Config, Report> {
-        let (config, report) = read(directory, environment, Purpose::Host, Kinds::registered(), None);
-        match config {
-            Some(config) if report.is_usable() => Ok(config),
-            _ => Err(report),
-        }
+        load_for(Purpose::Host, directory, environment)
     }
 
     /// Reads a directory to play a recording to it: of its secrets only the key that opens the recording has to be there.
@@ -45,12 +37,13 @@ impl Config {
     /// # Errors
     /// Every problem, warnings among them.
     pub fn load_for_replay(directory: &Path, environment: &Environment) -> Result<Config, Report> {
-        let (config, report) = read(directory, environment, Purpose::Replay, Kinds::registered(), None);
-        match config {
-            Some(config) if report.is_usable() => Ok(config),
-            _ => Err(report),
-        }
+        load_for(Purpose::Replay, directory, environment)
     }
+}
+
+fn load_for(purpose: Purpose, directory: &Path, environment: &Environment) -> Result<Config, Report> {
+    let (config, report) = read(directory, environment, purpose, Kinds::registered(), None);
+    config.filter(|_| report.is_usable()).ok_or(report)
 }
 
 /// Everything read so far, each with the table that it came from.

@@ -425,12 +425,11 @@ impl<'a> Value<'a> {
     /// The address under which a service is reached, alone: its pages and calls stand at the root.
     pub(super) fn root_address(self) -> Option<String> {
         let text = self.clone().web_address()?;
-        let (_, rest) = text.split_once("://")?;
+        let (scheme, rest) = text.split_once("://")?;
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if rest.strip_prefix(host).is_some_and(|behind| behind.is_empty() || behind == "/") {
+        if rest.strip_suffix('/').unwrap_or(rest) == host {
             return Some(text);
         }
-        let scheme = text.split_once("://").map_or("https", |(scheme, _)| scheme);
         self.wrong(
             format_args!("is \"{text}\", and nothing may stand behind the host: pages and calls stand at the root"),
             format!("write \"{scheme}://{host}\""),
