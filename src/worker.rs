@@ -38,7 +38,7 @@ use crate::engine::{Engine, EngineError};
 use crate::recorder::tape;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
-pub(crate) use crate::trouble::log_trouble;
+use crate::trouble::log_trouble;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::memory::{ChangesRead, Held, Tokens, Watched};
 

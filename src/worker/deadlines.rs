@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Applied, Change, EngineError, needs};
-use crate::worker::{LEASE, Worker, log_trouble};
+use crate::trouble::log_trouble;
+use crate::worker::{LEASE, Worker};
 
 /// Deadlines handed out at once.
 const CLAIM_MAX: u32 = 256;

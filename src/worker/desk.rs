@@ -12,8 +12,9 @@ use ticketbridge_store::{Desk, HandedOver, Job, JobEnd, Place};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::trouble::log_trouble;
 use crate::worker::memory::Holding;
-use crate::worker::{LEASE, Worker, log_trouble};
+use crate::worker::{LEASE, Worker};
 
 /// Deliveries under way at once, over all destinations: what the machine bears, not what partners take.
 pub(super) const IN_FLIGHT_MAX: usize = 8_192;

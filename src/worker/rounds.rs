@@ -16,10 +16,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::EngineError;
+use crate::trouble::log_trouble;
 use crate::worker::desk::{AtDesk, IN_FLIGHT_MAX, UnderWay};
 use crate::worker::lanes::Seat;
 use crate::worker::memory::locked;
-use crate::worker::{LEASE, Worker, log_trouble};
+use crate::worker::{LEASE, Worker};
 
 /// Deliveries handed out by one claim at most.
 const CLAIM_MAX: u32 = 256;
