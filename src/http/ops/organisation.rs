@@ -53,6 +53,7 @@ fn touches(request: &Request, institution: &Institution) -> bool {
     scope.holds(&its, of) || its.holds(scope, of)
 }
 
+/// An institution, with what lies in the scope; `settled` has the settle units that do.
 fn institution<'r>(
     request: &'r Request,
     institution: &'r Institution,
@@ -64,10 +65,7 @@ fn institution<'r>(
         .agencies
         .iter()
         .filter(|agency| agency.institution == institution.id && scope.holds(&Scope::Agency(agency.id.clone()), of));
-    let units = of
-        .settle_units
-        .iter()
-        .filter(|unit| unit.institution == institution.id && request.reach.has_settle_id(&unit.id));
+    let units = of.settle_units.iter().filter(|unit| unit.institution == institution.id);
     told::Institution {
         id: &institution.id,
         registration_number: &institution.registration_number,
@@ -77,10 +75,9 @@ fn institution<'r>(
             .map(|agency| told::Agency { id: &agency.id, code: &agency.code, sender_name: &agency.sender_name })
             .collect(),
         settle_units: units
-            .map(|unit| told::SettleUnit {
-                id: &unit.id,
-                closed: unit.closed,
-                settled_until: settled.get(unit.id.as_str()).cloned().flatten(),
+            .filter_map(|unit| {
+                let settled_until = settled.get(unit.id.as_str())?.clone();
+                Some(told::SettleUnit { id: &unit.id, closed: unit.closed, settled_until })
             })
             .collect(),
     }
