@@ -43,7 +43,7 @@ impl Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let taken = QUEUE.get().map(|queue| queue.try_send(Line::Text(line.to_vec())).is_ok());
         if taken != Some(true) {
-            metrics::counter!("ticketbridge_log_lines_lost_total").increment(1);
+            count_lost();
         }
         Ok(line.len())
     }
@@ -52,13 +52,18 @@ impl Write for LogLines {
     }
 }
 
+fn count_lost() {
+    metrics::counter!("ticketbridge_log_lines_lost_total").increment(1);
+}
+
 fn write_all(lines: &Receiver<Line>, to: &mut impl Write) {
     for line in lines {
         match line {
-            Line::Text(text) if to.write_all(&text).is_err() => {
-                metrics::counter!("ticketbridge_log_lines_lost_total").increment(1)
+            Line::Text(text) => {
+                if to.write_all(&text).is_err() {
+                    count_lost();
+                }
             }
-            Line::Text(_) => {}
             // Who waited may have gone.
             Line::Mark(written) => drop(written.send(())),
         }
