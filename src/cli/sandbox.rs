@@ -134,9 +134,7 @@ impl<'a> Setting<'a> {
     /// Makes sure that a bridge is there: a story against nobody takes a long time to say nothing.
     async fn somebody_answers(&self) -> Result<(), String> {
         let url = format!("{}/healthz", self.against.trim_end_matches('/'));
-        let nobody = |why| {
-            format!("no bridge answers at {} ({why}): start it, or name where it is with --against URL", self.against)
-        };
+        let nobody = |why| format!("no bridge answers: {why}; start it, or name where it is with --against URL");
         healthcheck::ask(&url, ANSWERS_WITHIN).await.map_err(nobody)
     }
 
