@@ -24,7 +24,7 @@ impl<'a> Address<'a> {
             return Some(Self { scheme, user: None, place, query });
         }
         if query.is_some_and(|query| query.contains('@')) {
-            return Some(Self { scheme, user: Some(rest), place: "", query: None });
+            return Some(Self { scheme, user: Some(rest), place: "", query });
         }
         let (user, place) = place.rsplit_once('@').map_or((None, place), |(user, place)| (Some(user), place));
         Some(Self { scheme, user, place, query })
@@ -49,6 +49,7 @@ mod tests {
             ("postgres://me:hun/ter2@db/bridge", "db/bridge", true),
             ("postgres://me:hun@ter2@db/bridge", "db/bridge", true),
             ("mysql://me:hun?ter2@db/bridge", "", true),
+            ("mysql://db/bridge?user=a@b&sslmode=require", "", false),
             ("mysql://db/bridge?user=a@b&password=hunter2", "", true),
             ("postgres://db/bridge?user=me&password=hunter2", "db/bridge", true),
             ("postgres://me@db/bridge?sslmode=require", "db/bridge", false),

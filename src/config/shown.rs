@@ -195,7 +195,7 @@ calendar = [{ from = "2026-11-01", stock = 200 }]
             ("postgres://db/bridge?user=me&password=hunter2", "postgres://db/bridge?***"),
             ("postgres://me:hun/ter2@db/bridge", "postgres://***@db/bridge"),
             ("mysql://me:hun@ter2@db/bridge?ssl-mode=required", "mysql://***@db/bridge?***"),
-            ("mysql://me:hun?ter2@db/bridge", "mysql://***@"),
+            ("mysql://me:hun?ter2@db/bridge", "mysql://***@?***"),
             ("sqlite://data/ticketbridge.db", "sqlite://data/ticketbridge.db"),
             ("https://api.example/v1", "https://api.example/v1"),
             ("Asia/Seoul", "Asia/Seoul"),
