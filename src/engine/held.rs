@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::message::{Held, NewTicket, TicketFacts};
+use ticketbridge_core::message::{Event, GivenOut, Held, NewTicket, TicketFacts};
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::ForeignNumber;
-use ticketbridge_core::{BackendId, BookingId, Command, EventRecord, OrderId, Rejection, Why};
+use ticketbridge_core::{BackendId, BookingId, Command, EventRecord, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{CODE, CODE_POOLS, Sealer, StoreError, Tx, held_hash};
 
 use crate::engine::{Engine, EngineError};
@@ -53,7 +53,7 @@ impl HeldBy {
 
 /// Makes what these events brought the order's own, or says who holds it.
 pub(crate) async fn claim(tx: &Tx, order: &Order, events: &[EventRecord]) -> Result<Option<HeldBy>, StoreError> {
-    for given in events.iter().filter_map(|record| record.event.gives_out()) {
+    for (record, given) in events.iter().filter_map(|record| Some((record, record.event.gives_out()?))) {
         let things = things(tx.sealer(), &order.rules.booking.ticketing, given.number, codes(given.tickets));
         let hashes: Vec<String> = things.iter().map(|thing| thing.hash.clone()).collect();
         for (thing, holder) in things.iter().zip(tx.holders(&hashes).await?) {
@@ -65,7 +65,38 @@ pub(crate) async fn claim(tx: &Tx, order: &Order, events: &[EventRecord]) -> Res
             }
         }
         tx.hold_codes(&order.id, &hashes).await?;
+        let is_by_hand = matches!(record.event, Event::TicketsIssued { manual: true, .. });
+        if is_by_hand && let Some(held) = claim_of_pools(tx, order, &given, record.at).await? {
+            return Ok(Some(held));
+        }
     }
+    Ok(None)
+}
+
+/// What a person gives by hand may come from the list of a pool, whoever is to make the order's tickets: what a pool has given out is not
+/// given again, and what it has left, or gets later, it gives to nobody.
+async fn claim_of_pools(
+    tx: &Tx,
+    order: &Order,
+    given: &GivenOut<'_>,
+    now: UnixMillis,
+) -> Result<Option<HeldBy>, StoreError> {
+    let things = in_scope(tx.sealer(), CODE_POOLS, None, codes(given.tickets));
+    let hashes: Vec<String> = things.iter().map(|thing| thing.hash.clone()).collect();
+    let mut free = Vec::with_capacity(hashes.len());
+    for (thing, holder) in things.iter().zip(tx.holders(&hashes).await?) {
+        match holder.filter(|holder| *holder != order.id) {
+            // Two back-ends may well call two tickets the same: it matters only where a pool gave one of them.
+            Some(holder) if tx.is_of_a_pool(&thing.text).await? && still_holds(tx, &holder, thing).await? => {
+                return Ok(Some(HeldBy { order: holder, what: thing.what, booking: given.booking.clone() }));
+            }
+            Some(_) => {}
+            None => free.push(thing.hash.clone()),
+        }
+    }
+    tx.hold_codes(&order.id, &free).await?;
+    let texts: Vec<&str> = things.iter().map(|thing| thing.text.as_str()).collect();
+    tx.take_from_pools(&order.id, &texts, now).await?;
     Ok(None)
 }
 

@@ -24,7 +24,7 @@ const CODES_PER_STATEMENT: usize = 500;
 pub struct Imported {
     /// Codes that were new.
     pub added: u64,
-    /// Codes that the pool, or the list itself, had already.
+    /// Codes that the pool, or the list itself, had already, or that somebody has.
     pub duplicates: u64,
 }
 
@@ -85,6 +85,11 @@ impl Tx {
         for part in codes.chunks(CODES_PER_STATEMENT) {
             let hashes: Vec<String> = part.iter().map(|code| self.sealer().keyed_hash(pool, code)).collect();
             let mut seen = self.known_hashes(pool, &hashes).await?;
+            // What somebody has from elsewhere, by a person's hand or from another pool, is not there to be given out.
+            let held: Vec<String> = part.iter().map(|code| held_hash(self.sealer(), CODE_POOLS, CODE, code)).collect();
+            let holders = self.holders(&held).await?;
+            let given = hashes.iter().zip(holders).filter(|(_, holder)| holder.is_some());
+            seen.extend(given.map(|(hash, _)| hash.clone()));
             let mut rows = Vec::new();
             let mut added = 0;
             for (code, hash) in part.iter().zip(hashes) {
@@ -217,6 +222,40 @@ impl Tx {
         }
     }
 
+    /// Whether a pool has a code, left or given out.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn is_of_a_pool(&self, code: &str) -> Result<bool, StoreError> {
+        for pool in pools(self).await? {
+            let hash = self.sealer().keyed_hash(&pool, code);
+            if !self.known_hashes(&pool, &[hash]).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes codes that a pool has left as given out: an order has them from elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_from_pools(&self, order: &OrderId, codes: &[&str], now: UnixMillis) -> Result<(), StoreError> {
+        if codes.is_empty() {
+            return Ok(());
+        }
+        for pool in pools(self).await? {
+            let mut all = values![order.as_str(), now.0, pool.as_str()];
+            all.extend(codes.iter().map(|code| Value::from(self.sealer().keyed_hash(&pool, code))));
+            let sql = format!(
+                "UPDATE code SET booking_id = ?, issued_ms = ? WHERE pool = ? AND code_hash IN ({}) AND booking_id IS NULL",
+                marks(codes.len())
+            );
+            self.execute(&sql, all).await?;
+        }
+        Ok(())
+    }
+
     /// Locks a pool, which is made when missing; the next free position.
     async fn lock_pool(&self, pool: &str) -> Result<u64, StoreError> {
         let make = format!(
@@ -285,10 +324,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn hold_back_all_codes(&self, now: UnixMillis) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows = self.rows("SELECT pool FROM code_pool ORDER BY pool", values![]).await?;
-        let pools: Vec<String> = rows.iter().map(|row| get(row, "pool")).collect::<Result<_, _>>()?;
         let mut held = Vec::new();
-        for pool in pools {
+        for pool in pools(self).await? {
             let name = pool.clone();
             let many: u64 = self
                 .write("hold_back_codes", move |tx: &Tx| {
@@ -302,6 +339,12 @@ impl Store {
         }
         Ok(held)
     }
+}
+
+/// Every pool there is.
+async fn pools(query: &impl Query) -> Result<Vec<String>, StoreError> {
+    let rows = query.rows("SELECT pool FROM code_pool ORDER BY pool", values![]).await?;
+    rows.iter().map(|row| get(row, "pool")).collect()
 }
 
 fn code_row(pool: &str, hash: &str) -> String {

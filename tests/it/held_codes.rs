@@ -138,3 +138,40 @@ async fn a_pool_gives_out_no_code_that_somebody_has_from_elsewhere() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn what_a_person_gives_from_the_list_of_a_pool_is_given_to_nobody_else() {
+    crate::support::leaves_work();
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            let import = async |codes: &[&str]| {
+                let said = bridge.post("codes/lp-2026", &json!({ "codes": codes })).await.expect(200).json();
+                (said["added"].as_u64().expect("a count"), said["duplicates"].as_u64().expect("a count"))
+            };
+            let left = async || bridge.get("codes/lp-2026").await.expect(200).json()["available"].clone();
+            let by_hand = async |number: u32, codes: &[&str]| {
+                let tickets: Vec<Value> = codes.iter().map(|code| json!({ "code": code, "kind": "code" })).collect();
+                bridge.post(&format!("orders/{CHANNEL}:V{number}/tickets"), &json!({ "tickets": tickets })).await
+            };
+            assert_eq!(import(&["POOL-1", "POOL-2", "POOL-3", "POOL-4"]).await, (4, 0));
+            let guest = of_the_pool(bridge, 300).await;
+            assert_eq!((codes(&guest), left().await), (vec![json!("POOL-1")], json!(3)));
+            // Orders of the gate, which does not answer: a person gives them codes.
+            for number in [301, 302] {
+                answered(bridge, number, json!({ "state": "pending" })).await;
+            }
+            let refused = by_hand(301, &["POOL-1", "OWN-1"]).await.problem(422, "invalid");
+            assert!(refused.contains(guest["id"].as_str().expect("an id")), "it is a guest's already: {refused}");
+            by_hand(301, &["POOL-2", "OWN-1"]).await.expect(200);
+            assert_eq!(left().await, json!(2), "what it has left without it");
+            by_hand(302, &["POOL-2", "OWN-2"]).await.problem(422, "invalid");
+            by_hand(302, &["LATER-1", "POOL-3"]).await.expect(200);
+            assert_eq!(import(&["LATER-1", "LATER-2", "OWN-1"]).await, (1, 2), "what somebody has is not taken in");
+            assert_eq!(left().await, json!(2));
+            let next = [of_the_pool(bridge, 303).await, of_the_pool(bridge, 304).await];
+            assert_eq!(next.each_ref().map(codes), [[json!("POOL-4")], [json!("LATER-2")]], "{next:?}");
+        },
+    )
+    .await;
+}
