@@ -41,7 +41,7 @@ const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
 /// What one gateway of a platform sends in a large sale, with room to spare.
 /// Above this age of a call the platforms themselves advise an alarm.
 const DEFAULT_LATE_AFTER: Millis = Millis::minutes(15);
-const DEFAULT_RATE_PER_CALLER: u32 = 2_000;
+const DEFAULT_RATE_PER_CALLER: u32 = 200;
 /// Orchestrators kill what has not stopped after 30 seconds.
 const DEFAULT_STOP_WITHIN: Millis = Millis::seconds(25);
 /// Connections that may be configured.
@@ -521,6 +521,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 
 fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Database> {
     const MEND: &str = "write \"sqlite://path\", \"postgres://user@host/name\" or \"mysql://user@host/name\"";
+    const UNNAMED: &str = "names no database: after the host comes a slash and its name";
     let known = |url: &str| DATABASE_SCHEMES.iter().any(|scheme| url.starts_with(scheme) && url.len() > scheme.len());
     let in_file = table.and_then(|table| table.get("url"));
     let create = table.and_then(|table| table.opt("create", Value::flag)).unwrap_or(false);
@@ -528,9 +529,11 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
         table.finish();
     }
     if let Some(url) = around.environment.get(DATABASE_URL_VARIABLE) {
+        let place = || Place { file: DATABASE_URL_VARIABLE.to_owned(), line: 0 };
         if !known(&url) {
-            let place = Place { file: DATABASE_URL_VARIABLE.to_owned(), line: 0 };
-            around.findings.problem(place, "is not the address of a database", MEND);
+            around.findings.problem(place(), "is not the address of a database", MEND);
+        } else if names_no_database(&url) {
+            around.findings.problem(place(), UNNAMED, MEND);
         }
         return Some(Database { url: url.into(), create });
     }
@@ -548,6 +551,9 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
         }
     };
     if known(url.expose_secret()) {
+        if names_no_database(url.expose_secret()) {
+            return value.wrong(UNNAMED, MEND);
+        }
         return Some(Database { url, create });
     }
     // What follows the scheme may be a password, and so may a text without one.
@@ -557,6 +563,16 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
         }
         None => value.wrong("is not the address of a database", MEND),
     }
+}
+
+/// Whether the address of a server does not say which of its databases is meant: each would take another one for that, or none.
+fn names_no_database(url: &str) -> bool {
+    let Some(address) = Address::of(url).filter(|address| address.scheme != "sqlite") else { return false };
+    let in_query = |query: &str| query.split('&').any(|pair| pair.starts_with("dbname="));
+    // Where a password holds signs that end a place, nobody can tell what the place is.
+    !address.place.is_empty()
+        && address.place.split_once('/').is_none_or(|(_, name)| name.is_empty())
+        && !address.query.is_some_and(in_query)
 }
 
 fn privacy(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Privacy> {
