@@ -35,6 +35,10 @@ pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
 
 /// Writes the example; gives the files written.
 fn write(directory: &Path, channels: Channels) -> io::Result<Vec<PathBuf>> {
+    // A file, or a link that leads nowhere: the system's own words name no path.
+    if !directory.is_dir() && std::fs::symlink_metadata(directory).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{}, no directory,", directory.display())));
+    }
     std::fs::create_dir_all(directory)?;
     if std::fs::read_dir(directory)?.next().is_some() {
         // In the folder `config` of the source, for example: what is missing is added.

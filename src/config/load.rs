@@ -73,6 +73,8 @@ pub(super) fn read(
     let sources = source::read_directory(directory, &findings);
     let tables: Vec<_> = sources.iter().map(|source| (source, source.parse(&findings))).collect();
     let mut parts = Parts::default();
+    // Of what is no directory, nothing can be missing.
+    parts.names.incomplete = !directory.is_dir();
     for (source, table) in &tables {
         let Some(table) = table else {
             parts.names.incomplete = true;

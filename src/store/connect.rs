@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::{Address, Durability};
 use crate::dialect::{Dialect, Query, get, values};
-use crate::error::StoreError;
+use crate::error::{StoreError, is_forbidden};
 use crate::files::{self, Alone};
 use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Many, Shared};
 use crate::limits::TimeLimits;
@@ -155,6 +155,19 @@ impl Store {
         Ok(())
     }
 
+    /// Makes sure that another service would still be refused: where the file of the lock was taken away, it is taken anew.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]: another one has been quicker.
+    pub(crate) fn stay_alone(&self) -> Result<(), StoreError> {
+        let Some(file) = self.0.address.file() else { return Ok(()) };
+        let mut alone = self.0.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if alone.as_ref().is_some_and(|alone| !alone.is_in_place()) {
+            *alone = Some(files::take(file)?);
+        }
+        Ok(())
+    }
+
     /// Brings the schema up to date, and takes the database's own key of hashes into use. Instances that start together do so
     /// one after the other.
     ///
@@ -169,7 +182,7 @@ impl Store {
     }
 
     async fn migrate_on(&self, connection: &DatabaseConnection) -> Result<(), StoreError> {
-        let lock = self.migration_lock(connection).await.map_err(StoreError::Migrate)?;
+        let lock = self.migration_lock(connection).await.map_err(|e| self.migrating_failed(e))?;
         let done = Migrator::up(connection, None).await.map_err(|e| self.migrating_failed(e));
         if let Some(transaction) = lock {
             if self.dialect().0 == DbBackend::MySql {
@@ -183,7 +196,17 @@ impl Store {
 
     fn migrating_failed(&self, error: DbErr) -> StoreError {
         let full = self.0.address.file().filter(|file| files::unwritable(file).is_some_and(|why| why.contains("full")));
-        full.map_or(StoreError::Migrate(error), |file| StoreError::DiskFull { file: file.to_owned() })
+        match (full, self.dialect().0) {
+            (Some(file), _) => StoreError::DiskFull { file: file.to_owned() },
+            (None, _) if !is_forbidden(&error) => StoreError::Migrate(error),
+            (None, DbBackend::MySql) => {
+                StoreError::MayNotMigrate { mend: "GRANT ALL PRIVILEGES ON name.* TO user", source: error }
+            }
+            (None, _) => {
+                let mend = "ALTER DATABASE name OWNER TO user, or in that database GRANT USAGE, CREATE ON SCHEMA public TO user";
+                StoreError::MayNotMigrate { mend, source: error }
+            }
+        }
     }
 
     /// Connections for migrations and copies: statements of those may take long.

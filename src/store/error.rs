@@ -83,6 +83,17 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database schema cannot be brought up to date")]
     Migrate(#[source] DbErr),
+    /// The user may make no tables in it.
+    #[error(
+        "the database schema cannot be brought up to date: the user of `[database] url` may make no tables there; let its administrator say: {mend}"
+    )]
+    MayNotMigrate {
+        /// What the administrator of the database has to say to it.
+        mend: &'static str,
+        /// What the database said.
+        #[source]
+        source: DbErr,
+    },
     /// The schema is older than this program.
     #[error("{pending} migrations have not been applied; run `ticketbridge migrate`")]
     Schema {
@@ -257,6 +268,18 @@ pub(crate) fn is_unreadable(error: &DbErr) -> bool {
     match trouble(error) {
         Trouble::Clean | Trouble::Damaged => true,
         Trouble::Conflict | Trouble::Broken => false,
+    }
+}
+
+/// Whether the database says that this user may not do this. PostgreSQL 42501; 1044, 1142 and 1370 of MySQL.
+pub(crate) fn is_forbidden(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(database) = &**error else { return false };
+    match database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(mysql) => matches!(mysql.number(), 1044 | 1142 | 1370),
+        None => database.code().as_deref() == Some("42501"),
     }
 }
 

@@ -155,7 +155,19 @@ pub(crate) fn unwritable(file: &Path) -> Option<String> {
 
 /// Proof that no other service uses this database. Ends with the process, however that ends.
 #[derive(Debug)]
-pub(crate) struct Alone(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub(crate) struct Alone {
+    #[expect(dead_code, reason = "the lock lives as long as the open file")]
+    lock: File,
+    path: PathBuf,
+    is: Option<Identity>,
+}
+
+impl Alone {
+    /// Whether another service would meet it: its file still has its name.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.is.is_none() || identity(&self.path) == self.is
+    }
+}
 
 /// Takes the lock beside `file`, and writes down who holds it. The operating system gives the lock back when the process ends, so
 /// a file that is left behind means nothing, and neither does a process that has got the same number since.
@@ -195,7 +207,8 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
         .and_then(|()| writeln!(lock, "{}", std::process::id()))
         .and_then(|()| lock.flush())
         .map_err(refused)?;
-    Ok(Alone(lock))
+    let is = identity(&path);
+    Ok(Alone { lock, path, is })
 }
 
 /// Which file something is, by whatever name.

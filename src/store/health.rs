@@ -57,6 +57,7 @@ impl Store {
             return Err(StoreError::Closed);
         }
         self.0.address.is_in_place()?;
+        self.stay_alone()?;
         let pending = self.schema_gap().await?.pending.len();
         if pending > 0 {
             return Err(StoreError::Schema { pending });

@@ -605,3 +605,24 @@ async fn nothing_is_written_once_the_file_is_moved_away_or_replaced() {
     store.ready().await.unwrap();
     assert_eq!(names(&store).await, ["after", "before"]);
 }
+
+/// A cleaner of `*.lock` opens no second service the door: whoever looks whether this one is well finds the lock gone, and takes it anew.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lock_whose_file_was_taken_away_is_taken_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lock) = (folder.path().join("x.db"), folder.path().join("x.db.lock"));
+    let store = Store::connect(&url_of(&file), options()).await.unwrap();
+    store.migrate().await.unwrap();
+    store.be_alone().unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    store.ready().await.unwrap();
+    let second = Store::connect(&url_of(&file), options()).await.unwrap();
+    let refused = second.be_alone().unwrap_err();
+    assert!(matches!(refused, crate::StoreError::InUse { .. }), "{refused}");
+    // Where the other one was quicker, this one is not well.
+    std::fs::remove_file(&lock).unwrap();
+    second.be_alone().unwrap();
+    let refused = store.ready().await.unwrap_err();
+    assert!(matches!(refused, crate::StoreError::InUse { .. }), "{refused}");
+}
