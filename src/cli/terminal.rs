@@ -47,10 +47,22 @@ pub(crate) fn warn(line: impl std::fmt::Display) {
 /// Time for what is left of a command's tasks when the command has ended.
 const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// A limit on the size of files (`ulimit -f`, `LimitFSIZE=`) ends a process without a word, unless somebody listens for its signal. Once
+/// somebody does, the write fails like one to a full disk, which is said and survived.
+#[cfg(unix)]
+async fn outlive_file_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Listened for as long as the process lives, also when nobody waits for it any more. Who cannot listen lives as before.
+    drop(signal(kind));
+}
+
 /// Runs `work` on a runtime of its own.
 pub(super) fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
+            #[cfg(unix)]
+            runtime.block_on(outlive_file_limits());
             let code = runtime.block_on(work);
             // What still hangs, in a look-up of a name perhaps, keeps nobody from leaving.
             runtime.shutdown_timeout(LEAVE_WITHIN);
