@@ -90,8 +90,12 @@ impl Secret {
 
     /// The signature's 32 bytes.
     fn tag(&self, id: &str, timestamp: &str, body: &[u8]) -> [u8; 32] {
+        self.tag_of(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", body])
+    }
+
+    fn tag_of(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        for part in parts {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
@@ -222,21 +226,43 @@ impl Secrets {
     /// Which of the known mistakes of signers would have given one of the signatures.
     fn mistake(&self, id: &str, timestamp: &str, body: &[u8], headers: &HeaderMap) -> &'static str {
         let offered: Vec<Vec<u8>> = offered(headers).into_iter().filter_map(decode).collect();
-        let fits = |secret: &Secret, body: &[u8]| {
-            let tag = secret.tag(id, timestamp, body);
-            offered.iter().any(|signature| bool::from(signature.as_slice().ct_eq(&tag)))
-        };
+        let (unnamed, in_hex) = written_otherwise(headers);
+        let is_one = |all: &[Vec<u8>], tag: [u8; 32]| all.iter().any(|one| bool::from(one.as_slice().ct_eq(&tag)));
+        let fits = |secret: &Secret, body: &[u8]| is_one(&offered, secret.tag(id, timestamp, body));
         let any = |body: &[u8]| self.0.iter().any(|secret| fits(secret, body));
+        let written = |all: &[Vec<u8>]| self.0.iter().any(|secret| is_one(all, secret.tag(id, timestamp, body)));
+        let every = [offered.as_slice(), unnamed.as_slice(), in_hex.as_slice()].concat();
+        let over = |parts: &[&[u8]]| self.0.iter().any(|secret| is_one(&every, secret.tag_of(parts)));
         if any(body.trim_ascii()) || any(&[body, b"\n"].concat()) {
             "the body has a line end or blanks more or less than when it was signed"
         } else if crate::rewrites::of(body).iter().any(|body| any(body)) {
             "the body was written anew: blanks, escapes or the order of keys differ from what was signed"
         } else if self.0.iter().flat_map(Secret::taken_as_text).any(|secret| fits(&secret, body)) {
             "the signer took the secret's text for the key; the key is what follows whsec_, decoded from base64"
+        } else if written(&unnamed) {
+            "the signature is right and does not say its version: write v1,<base64>"
+        } else if written(&in_hex) {
+            "the signature is written in hexadecimal digits; it is written in base64: v1,<base64>"
+        } else if over(&[body]) {
+            "the body alone was signed; what is signed is {webhook-id}.{webhook-timestamp}.{body}"
+        } else if over(&[timestamp.as_bytes(), b".", body]) {
+            "the signer left webhook-id out; what is signed is {webhook-id}.{webhook-timestamp}.{body}"
+        } else if body.is_empty() {
+            "there is no body here: if the request had one, what was captured lacks it"
         } else {
             "none of the known mistakes: the secret, the id, the time stamp or the body is another one"
         }
     }
+}
+
+/// Whether the secret of this text made one of the signatures of a message, whenever it was sent.
+pub fn is_made_with(text: &str, headers: &HeaderMap, body: &[u8]) -> bool {
+    let (Ok(secret), Ok(id), Ok(timestamp)) =
+        (Secret::parse(text), header(headers, &ID, ""), header(headers, &TIMESTAMP, ""))
+    else {
+        return false;
+    };
+    Secrets(vec![secret]).matching(id, timestamp, body, headers).is_some()
 }
 
 /// A message that was verified.
@@ -280,6 +306,19 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
     }
     found.truncate(SIGNATURES_MAX);
     found
+}
+
+/// What stands in the header otherwise than it should: base64 without its version before it, and hexadecimal digits.
+fn written_otherwise(headers: &HeaderMap) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let lines = headers.get_all(SIGNATURE).iter().filter_map(|value| value.to_str().ok());
+    let parts = lines.flat_map(|line| line.split(|c: char| c == ',' || c.is_ascii_whitespace()));
+    let bare = |part: &'_ str| part.strip_prefix("v1=").or_else(|| part.strip_prefix("v1:")).unwrap_or(part).to_owned();
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty() && !is_version(part)).map(bare).collect();
+    let parts = &parts[..parts.len().min(SIGNATURES_MAX)];
+    (
+        parts.iter().filter_map(|part| decode(part)).collect(),
+        parts.iter().filter_map(|part| hex::decode(part).ok()).collect(),
+    )
 }
 
 /// Whether a part of the header names a version: `v1`, `v2`, `v1a`.
@@ -521,6 +560,35 @@ mod tests {
         assert_eq!(Secrets::parse([text; SECRETS_MAX + 1]), Err(SecretError::Count));
         assert_eq!(Secrets::parse([]), Err(SecretError::Count));
         assert_eq!(format!("{:?}", Secrets::parse([text]).unwrap()), "Secrets([Secret(***)])");
+    }
+
+    #[test]
+    fn the_commonest_mistakes_of_signers_are_named() {
+        let (secret, id, at, body, good) = PUBLISHED[0];
+        let (secrets, now, time) = (Secrets::parse([secret]).unwrap(), UnixMillis::from_seconds(at), at.to_string());
+        let bare = good.strip_prefix(VERSION_PREFIX).unwrap();
+        let key = Secret::parse(secret).unwrap();
+        let signed = |parts: &[&[u8]]| format!("{VERSION_PREFIX}{}", STANDARD.encode(key.tag_of(parts)));
+        let in_hex = hex::encode(decode(bare).unwrap());
+        for (signature, body, says) in [
+            (bare.to_owned(), body, "does not say its version"),
+            (format!("v1={bare}"), body, "does not say its version"),
+            (format!("v1,{in_hex}"), body, "in hexadecimal digits"),
+            (in_hex.clone(), body, "in hexadecimal digits"),
+            (signed(&[body.as_bytes()]), body, "the body alone was signed"),
+            (hex::encode(key.tag_of(&[body.as_bytes()])), body, "the body alone was signed"),
+            (signed(&[time.as_bytes(), b".", body.as_bytes()]), body, "left webhook-id out"),
+            (good.to_owned(), "", "there is no body here"),
+            (good.to_owned(), "{}", "none of the known mistakes"),
+        ] {
+            let steps = secrets.explain(&message(id, &time, &signature), body.as_bytes(), now);
+            let found = steps.iter().find(|step| step.what == "where it differs").map(|step| step.found.as_str());
+            assert!(found.is_some_and(|found| found.contains(says)), "{signature} {body}: {steps:?}");
+        }
+        let headers = message(id, &time, good);
+        assert!(is_made_with(secret, &headers, body.as_bytes()));
+        assert!(!is_made_with(PUBLISHED[1].0, &headers, body.as_bytes()));
+        assert!(!is_made_with("no secret", &headers, body.as_bytes()));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::process::Output;
 
 use ticketbridge::clock::{Clock as _, SystemClock};
 use ticketbridge_adapters::douyin::sign::sign;
+use ticketbridge_adapters::standard_webhooks::Secrets;
 
 use crate::real::Place;
-use crate::support::{CLIENT_KEY, CLIENT_SECRET};
+use crate::support::{CLIENT_KEY, CLIENT_SECRET, GATE_SECRET};
 
 fn place() -> Place {
     Place::with_example(|_, text| text)
@@ -233,6 +234,105 @@ async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_
     let (code, _, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", "no-such-file"]).await);
     assert_eq!(code, Some(1));
     assert!(err.contains("no-such-file"), "{err}");
+}
+
+/// A limit on the size of files ends nobody without a word: what does not fit fails as on a full disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_limit_on_the_size_of_files_is_said_and_survived() {
+    let place = place();
+    assert_eq!(said(place.run(&["migrate"]).await).0, Some(0));
+    let mut shell = tokio::process::Command::new("sh");
+    // In blocks of 512 bytes, or of 1024.
+    shell.arg("-c").arg("ulimit -f 64; exec \"$0\" \"$@\"").arg(env!("CARGO_BIN_EXE_ticketbridge"));
+    let program = place.command(&["backup", "copy.db"]);
+    let program = program.as_std();
+    shell.args(program.get_args()).current_dir(place.path());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let (code, out, err) = said(shell.output().await.expect("it runs"));
+    assert_eq!(code, Some(1), "by no signal: {out}{err}");
+    assert!(!err.is_empty() && !place.path().join("copy.db").exists(), "{out}{err}");
+}
+
+#[tokio::test]
+async fn init_names_the_file_that_stands_in_its_way() {
+    let place = place();
+    std::fs::write(place.path().join("taken"), "").expect("a file");
+    std::os::unix::fs::symlink("nowhere", place.path().join("dangling")).expect("a link");
+    for name in ["taken", "dangling", "/dev/null"] {
+        let (code, _, err) = said(place.run_bare(&["init", name]).await);
+        assert!(code == Some(1) && err.contains(name) && !err.contains("os error"), "{name}: {err}");
+    }
+}
+
+#[tokio::test]
+async fn check_of_a_file_misses_no_channel_in_it() {
+    let place = place();
+    let (code, out, err) = said(place.run_bare(&["check", "--config", "config/ticketbridge.toml"]).await);
+    assert!(code == Some(1) && !format!("{out}{err}").contains("no channel is configured"), "{out}{err}");
+}
+
+const EVENTS_SECRET: &str = "whsec_ZXZlbnRzIG9mIHRoZSBleGFtcGxlIGNoYW5uZWw=";
+const CALLS_SECRET: &str = "whsec_Y2FsbHMgdG8gdGhlIGV4YW1wbGUgY2hhbm5lbCEh";
+const OTHERS_SECRET: &str = "whsec_ZXZlbnRzIG9mIGFub3RoZXIgY2hhbm5lbCAhISEh";
+
+/// An event as a Standard Webhooks sender makes it, captured.
+fn event_signed(secret: &str, path: &str, more: &str) -> String {
+    let body = r#"{"event_id":"evt_1"}"#;
+    let now = SystemClock::new().now();
+    let mut headers = http::HeaderMap::new();
+    let secrets = Secrets::parse([secret]).expect("a secret");
+    secrets.sign_into(&mut headers, "evt_1", now, body.as_bytes()).expect("headers");
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("text")));
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bridge\r\n{}{more}content-length: {}\r\n\r\n{body}",
+        lines.collect::<String>(),
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn verify_names_the_secret_that_was_taken_and_believes_nothing_that_the_service_refuses() {
+    let place = place();
+    for (id, secret) in [("kakao-a", EVENTS_SECRET), ("kakao-b", OTHERS_SECRET)] {
+        let file = format!(
+            "id = \"{id}\"\nadapter = \"kakao\"\n[settings]\nsecrets = [\"{secret}\"]\napi_base = \"https://{id}.example\"\n\
+             api_secret = \"{CALLS_SECRET}\"\ncapabilities = []\ntime_zone = \"Asia/Seoul\"\n"
+        );
+        std::fs::write(place.config().join(format!("channels/{id}.toml")), file).expect("a file");
+    }
+    let events = "/channels/kakao-a/events";
+    let no_body =
+        event_signed(EVENTS_SECRET, events, "").split("content-length").next().expect("a head").to_owned() + "\r\n";
+    for (capture, expected, says) in [
+        (event_signed(EVENTS_SECRET, events, ""), 0, "verified: application or key number 1"),
+        (event_signed(CALLS_SECRET, events, ""), 1, "signed with `api_secret` of the channel `kakao-a`"),
+        (event_signed(OTHERS_SECRET, events, ""), 1, "signed with `secrets` of the channel `kakao-b`"),
+        (event_signed(GATE_SECRET, events, ""), 1, "signed with `secret` of the back-end `gate`"),
+        (event_signed(EVENTS_SECRET, events, "content-encoding: gzip\r\n"), 1, "(415)"),
+        (
+            event_signed(EVENTS_SECRET, "/channels/kakao-b/events", ""),
+            1,
+            "another channel's: ask with --channel kakao-b",
+        ),
+        (event_signed(EVENTS_SECRET, "/channels/kakao-a/event", ""), 1, "there is no call `event` (404)"),
+        (no_body, 1, "it shows no body"),
+    ] {
+        let file = place.path().join("request");
+        std::fs::write(&file, &capture).expect("a file");
+        let file = file.to_str().expect("a path").to_owned();
+        let (code, out, err) = said(place.run(&["verify", "--channel", "kakao-a", "--request", &file]).await);
+        assert!(code == Some(expected) && format!("{out}{err}").contains(says), "{says}: {code:?} {out}{err}");
+        assert!(!out.contains("none of the known mistakes"), "it is known what it is: {out}");
+        for secret in [EVENTS_SECRET, CALLS_SECRET, OTHERS_SECRET, GATE_SECRET] {
+            assert!(!format!("{out}{err}").contains(secret), "a secret is shown: {out}{err}");
+        }
+    }
 }
 
 /// A listener that takes one request whole and answers it.

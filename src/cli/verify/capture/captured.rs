@@ -52,6 +52,17 @@ impl Captured {
         announced.unwrap_or(0).saturating_sub(self.body.len())
     }
 
+    /// Whether a request that should have a body shows none, and does not say that it has none.
+    pub(in crate::cli::verify) fn shows_no_body(&self) -> bool {
+        self.method == Method::POST && self.body.is_empty() && !self.headers.contains_key("content-length")
+    }
+
+    /// The channel and the call that its path names, where it is one of ours.
+    pub(in crate::cli::verify) fn named(&self) -> Option<(&str, &str)> {
+        let (_, named) = self.path.split_once("/channels/")?;
+        named.trim_end_matches('/').split_once('/')
+    }
+
     /// Whether it was sent to this channel. A proxy may have taken off what stands before `/channels/`.
     pub(in crate::cli::verify) fn is_for(&self, channel: &str) -> bool {
         let mut words = self.path.split('/').filter(|word| !word.is_empty()).rev();
