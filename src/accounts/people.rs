@@ -272,10 +272,7 @@ impl Accounts {
             .await;
         match done? {
             true => Ok(()),
-            false => Err(Refused::State(
-                "invitation_over",
-                "this invitation was accepted, taken back or has expired".to_owned(),
-            )),
+            false => Err(invitation_over()),
         }
     }
 
@@ -415,10 +412,7 @@ impl Accounts {
         let found = self.engine.store().invitation_of_token(token).await?.ok_or(Refused::NotFound("invitation"))?;
         match found.state_at(self.engine.clock().now()) {
             InvitationState::Pending => Ok(found),
-            InvitationState::Accepted | InvitationState::Revoked | InvitationState::Expired => Err(Refused::State(
-                "invitation_over",
-                "this invitation was accepted, taken back or has expired".to_owned(),
-            )),
+            InvitationState::Accepted | InvitationState::Revoked | InvitationState::Expired => Err(invitation_over()),
         }
     }
 
@@ -444,6 +438,10 @@ impl Accounts {
         let applicant = Applicant { email: invitation.email.clone(), ..applicant };
         applicant.check()?;
         let role = Role::of_word(&invitation.role);
+        let proven = match &proof {
+            Proof::Password => None,
+            Proof::Provider(identity) => Some(identity.key()),
+        };
         let scope = Scope::of_words(&invitation.scope).ok_or(Refused::NotFound("invitation"))?;
         let account = self.new_account(proof, &applicant, AccountState::Active, role, &scope, None).await?;
         let about = About {
@@ -452,11 +450,18 @@ impl Accounts {
             ..About::default()
         };
         let (id, audit) = (account.id.clone(), entry(&self.engine, &account.id, "invitation_accepted", about));
-        match self.add(account, audit, Some(invitation.id)).await {
+        match self.add(account, audit, Some(invitation.id.clone())).await {
             Ok(()) => {}
             Err(Refused::Engine(crate::engine::EngineError::Store(StoreError::Duplicate))) => {
-                let sentence = "there is an account with this e-mail address: sign in with it".to_owned();
-                return Err(Refused::State("account_exists", sentence));
+                // Who has proven to be somebody may hear of his own account.
+                if let Some(key) = proven
+                    && self.engine.store().account_of_identity(&key).await?.is_some()
+                {
+                    let sentence = "there is an account of yours already: sign in with it".to_owned();
+                    return Err(Refused::State("account_exists", sentence));
+                }
+                self.end_of_known(invitation.id).await?;
+                return Err(invitation_over());
             }
             Err(other) => return Err(other),
         }
@@ -471,6 +476,38 @@ fn is_within(reach: &Reach, invitation: &InvitationRow, config: &crate::config::
 
 enum Outcome {
     Done,
+
+    /// The address has an account, perhaps in a scope that is none of the inviter's business: the invitation ends as if it had been taken
+    /// back, and only who sees everything is told why.
+    async fn end_of_known(&self, invitation: String) -> Result<(), Refused> {
+        let about = About {
+            scope: Some(Scope::Everything),
+            detail: serde_json::json!({ "invitation": invitation }),
+            ..About::default()
+        };
+        let audit = entry(&self.engine, "nobody", "invitation_of_known", about);
+        let (work, now) = (Arc::new((invitation, audit)), self.engine.clock().now());
+        let ended: Result<(), StoreError> = self
+            .engine
+            .store()
+            .write("end_invitation", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    tx.revoke_invitation(&work.0, now).await?;
+                    tx.add_audit(&work.1).await
+                })
+            })
+            .await;
+        Ok(ended?)
+    }
+}
+
+/// What everybody is told whose invitation cannot be accepted, also the one whose address has an account already: otherwise an invitation
+/// would tell who has one.
+fn invitation_over() -> Refused {
+    let sentence =
+        "this invitation was accepted, taken back or has expired; who has an account already signs in with it";
+    Refused::State("invitation_over", sentence.to_owned())
     Last,
     State(AccountState),
 }

@@ -134,6 +134,41 @@ async fn an_agency_gives_itself_no_credit() {
     }
 }
 
+/// Whoever may invite people of one agency learns nothing of the accounts of another.
+#[tokio::test]
+async fn an_invitation_does_not_tell_who_has_an_account_elsewhere() {
+    let bridge = bridge().await;
+    let mut north = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    Person::joins(&bridge, "boss@south.example", Role::Admin, Scope::Agency("south".into())).await;
+    north.passes_factor(&bridge).await;
+    let invite = async |email: &str| {
+        let scope = json!({ "kind": "agency", "id": "north" });
+        let body = json!({ "email": email, "role": "viewer", "scope": scope });
+        let said = north.post(&bridge, "invitations", &body).await.expect(200).json();
+        let link = said["link"].as_str().expect("a link").to_owned();
+        (said["id"].as_str().expect("an id").to_owned(), link.rsplit('/').next().expect("a token").to_owned())
+    };
+    let accept = async |token: &str| {
+        let body = json!({ "name": "Kim", "mobile": "010-1234-5678", "direct": "02-123-4567", "password": PASSWORD });
+        let path = format!("/ops/v1/invitations/{token}/accept");
+        bridge.ask(Ask::new(Method::POST, path).json(&body)).await.problem(409, "invitation_over")
+    };
+    let (known, of_known) = invite("boss@south.example").await;
+    let (_, taken_back) = invite("kim@north.example").await;
+    let listed = north.get(&bridge, "invitations").await.expect(200).json();
+    let pending = listed["items"].as_array().expect("a list").iter().find(|it| it["email"] == "kim@north.example");
+    let id = pending.expect("an invitation")["id"].as_str().expect("an id");
+    north.post(&bridge, &format!("invitations/{id}/revoke"), &json!({})).await.expect(200);
+    assert_eq!(accept(&of_known).await, accept(&taken_back).await, "the same in every word");
+    let listed = north.get(&bridge, "invitations?state=revoked").await.expect(200).json();
+    assert_eq!(listed["items"].as_array().expect("a list").len(), 2, "one looks like the other: {listed}");
+    let seen = north.get(&bridge, "audit").await.expect(200).text();
+    assert!(!seen.contains("invitation_of_known"), "{seen}");
+    let audit = bridge.get("audit").await.expect(200).json();
+    let noted = audit["items"].as_array().expect("a list").iter().find(|it| it["act"] == "invitation_of_known");
+    assert_eq!(noted.expect("an entry")["detail"]["invitation"], json!(known), "who sees everything is told");
+}
+
 #[tokio::test]
 async fn an_invitation_expires_after_seven_days() {
     let bridge = bridge().await;

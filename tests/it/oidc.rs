@@ -319,7 +319,7 @@ async fn one_proof_makes_one_account() {
     let fields = |token: &str| format!("name=New&invitation={token}&mobile=010-1111-2222&direct=02-111-2222");
     fills_in(&bridge, &proven, &fields(&first.token)).await.expect(303);
     let told = fills_in(&bridge, &proven, &fields(&second.token)).await.expect(409).text();
-    assert!(told.contains("there is an account"), "{told}");
+    assert!(told.contains("there is an account of yours"), "{told}");
     // Nor does the proof of one provider count for another, or the form of somebody who is not proven.
     bridge.advance(Millis::minutes(16));
     fills_in(&bridge, &proven, &fields(&second.token)).await.expect(409);
