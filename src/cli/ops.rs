@@ -6,6 +6,7 @@ mod arguments;
 mod ask;
 mod bulk;
 mod client;
+mod fit;
 mod people;
 mod question;
 mod service;
@@ -23,8 +24,9 @@ pub use arguments::{
 };
 use ask::CodesAsked;
 use client::Client;
+use fit::Room;
 use service::{Deadlines, Inbox, Partners, Statements};
-use show::{Look, Paint, Room, Shape};
+use show::{Look, Paint, Shape};
 
 /// What ops do from a shell.
 #[derive(Debug, Subcommand)]

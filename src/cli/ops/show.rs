@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::fit::{Column, INDENT, Room, Shown, fit};
 use crate::console::catalogue::{Language, Words};
 use crate::console::foretold;
 
@@ -115,31 +116,6 @@ fn meaning(word: &str) -> Option<AnsiColor> {
     let listed = [(WRONG, AnsiColor::Red), (WAITS, AnsiColor::Yellow), (WELL, AnsiColor::Green)];
     listed.into_iter().find(|(words, _)| words.contains(&word)).map(|(_, colour)| colour)
 }
-
-/// How wide a table may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// As wide as it is.
-    Any,
-    /// So many characters; what is longer is cut.
-    Columns(usize),
-}
-
-impl Room {
-    /// That of the terminal on standard output; any, where it is none.
-    pub(super) fn of_the_terminal() -> Self {
-        #[cfg(unix)]
-        if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
-            && size.ws_col > 0
-        {
-            return Room::Columns(usize::from(size.ws_col));
-        }
-        Room::Any
-    }
-}
-
-/// A column: its title, and the place of its value.
-type Column = (&'static str, &'static str);
 
 impl Shape {
     /// The columns; what may be wide or not Latin stands last.
@@ -264,6 +240,24 @@ impl Shape {
             Shape::NextSteps | Shape::Settings | Shape::One => &[],
         }
     }
+
+    /// The columns that are left out where there is no room, the first one first. An order is named by its channel and number as well as
+    /// by its id.
+    fn least(self) -> &'static [&'static str] {
+        match self {
+            Shape::Orders => &["MORE", "LABEL", "ID"],
+            Shape::Calls => &["MS", "ATTEMPT"],
+            Shape::Refunds => &["DECIDED BY", "SOURCE", "ORDER"],
+            Shape::Deliveries => &["ATTEMPTS", "NEXT", "ORDER"],
+            Shape::Partners => &["IN FLIGHT", "LAST OK"],
+            Shape::Deadlines => &["WARNED", "PASSED"],
+            Shape::Inbox | Shape::Audit => &["ORDER"],
+            Shape::Bulks => &["DONE"],
+            Shape::Accounts => &["AGENCY", "NAME"],
+            Shape::Invitations => &["BY"],
+            Shape::Events | Shape::NextSteps | Shape::Settings | Shape::One => &[],
+        }
+    }
 }
 
 /// An answer as text.
@@ -369,46 +363,80 @@ fn column_of(name: &str) -> &'static str {
     }
 }
 
+/// A cell as the interface says it, by which it is coloured, and as it is shown.
+type Cell = (String, String);
+
 fn table(shape: Shape, items: &[Value], look: Look) -> String {
     let columns = shape.columns();
     let titles = columns.iter().map(|(name, _)| (String::new(), title(&look.words, name))).collect();
-    // A cell as the interface says it, by which it is coloured, and as it is shown.
     let cell_of = |item: &Value, (name, at): &Column| {
         let whole = cell(item.pointer(at));
         let shown = in_words(&look.words, shape, name, &whole);
         (whole, shown)
     };
     let rows = items.iter().map(|item| columns.iter().map(|column| cell_of(item, column)).collect());
-    let rows: Vec<Vec<(String, String)>> = std::iter::once(titles).chain(rows).collect();
+    let rows: Vec<Vec<Cell>> = std::iter::once(titles).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].1.width()).max().unwrap_or(0);
-    let widths = fitted((0..columns.len()).map(width).collect(), look.room);
-    let line = |(number, row): (usize, &Vec<(String, String)>)| {
-        let cells =
-            row.iter().zip(&widths).zip(columns).enumerate().map(|(index, (((whole, shown), width), (name, _)))| {
-                let shown = cut(shown, *width);
-                // Nothing follows the last one.
-                let gap = if index + 1 == columns.len() { 0 } else { width.saturating_sub(shown.width()) };
-                let style = if number == 0 { look.paint.title() } else { look.paint.cell(name, whole) };
-                format!("{style}{shown}{style:#}{}", " ".repeat(gap))
-            });
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().enumerate().map(line).collect()
-}
-
-/// The widths at which the columns fit: the widest ones give way first.
-fn fitted(mut widths: Vec<usize>, room: Room) -> Vec<usize> {
-    let Room::Columns(columns) = room else { return widths };
-    let gaps = 2 * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > columns {
-        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > WIDTH_MIN) else { break };
-        *widest -= 1;
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let lines = fit(columns, &widths, shape.least(), look.room);
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (at, line) in lines.iter().enumerate() {
+            let indent = if at == 0 { 0 } else { INDENT };
+            let said = line_of(line, row, |name| if number == 0 { None } else { Some(name) }, columns, look.paint);
+            text.push_str(&format!("{}{said}\n", " ".repeat(indent)));
+        }
+        if let Some(item) = number.checked_sub(1).and_then(|at| items.get(at)) {
+            text.push_str(&texts_of(shape, item, &look.words));
+        }
     }
-    widths
+    let is_shown = |column: usize| lines.iter().flatten().any(|it| it.column == column);
+    let left_out: Vec<String> =
+        (0..columns.len()).filter(|at| !is_shown(*at)).map(|at| title(&look.words, columns[at].0)).collect();
+    if !left_out.is_empty() {
+        text.push_str(&look.words.say_with("cli-left-out", &[("columns", left_out.join(", "))]));
+        text.push('\n');
+    }
+    text
 }
 
-/// Columns are not made narrower than this.
-const WIDTH_MIN: usize = 6;
+/// One line of a row; a row of titles has no columns by which its cells are coloured.
+fn line_of<'c>(
+    line: &[Shown],
+    row: &[Cell],
+    coloured_by: impl Fn(&'c str) -> Option<&'c str>,
+    columns: &'c [Column],
+    paint: Paint,
+) -> String {
+    let cells = line.iter().enumerate().map(|(index, it)| {
+        let (whole, shown) = &row[it.column];
+        let shown = cut(shown, it.width);
+        // Nothing follows the last one.
+        let gap = if index + 1 == line.len() { 0 } else { it.width.saturating_sub(shown.width()) };
+        let style = coloured_by(columns[it.column].0).map_or_else(|| paint.title(), |name| paint.cell(name, whole));
+        format!("{style}{shown}{style:#}{}", " ".repeat(gap))
+    });
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+/// What was asked and answered in a call, below its line.
+fn texts_of(shape: Shape, item: &Value, words: &Words) -> String {
+    let said = &item["said"];
+    if shape != Shape::Calls || said.is_null() {
+        return String::new();
+    }
+    let whole = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        // What came from outside must not move the cursor of a terminal; JSON writes such signs as letters.
+        Value::String(plain) => plain.chars().filter(|c| *c == '\n' || !c.is_control()).collect(),
+        other => format!("{other:#}"),
+    };
+    let parts = [("message-asked", "asked"), ("message-answered", "answered")];
+    let parts = parts.map(|(key, part)| format!("{}:\n{}", words.say(key), whole(&said[part])));
+    let to = said["to"].as_str().map(|to| format!("{}\n", cell(Some(&Value::from(to))))).unwrap_or_default();
+    let text = format!("{to}{}", parts.join("\n"));
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
 
 /// Cut to so many columns of a terminal; Chinese and Korean characters take two.
 fn cut(cell: &str, width: usize) -> String {
@@ -485,6 +513,49 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_whole_or_not_there_on_every_terminal() {
+        let id = |kind: &str, at: usize| format!("{kind}_{:032x}", 0x01a2_2b43_a7f0_u64 + at as u64);
+        let error = "the partner answers 500, and what it says is longer than any terminal is wide ".repeat(2);
+        let delivery = |at| {
+            json!({ "id": id("dlv", at), "order_id": id("ord", at), "destination": "channel:kakao-jeju",
+            "call": "booking_confirmed", "state": "dead", "attempts": 12, "last_error": error })
+        };
+        let deliveries = json!({ "items": (0..4).map(delivery).collect::<Vec<_>>() });
+        let order = |at| {
+            json!({ "id": id("ord", at), "channel": "kakao-jeju", "channel_order_id": format!("B-{at}"),
+            "state": "awaiting_booking", "booking": { "state": "requested", "visit_date": "2027-03-01",
+            "ticketing": { "state": "cancel_refused" } }, "payment": { "state": "partially_refunded" },
+            "attention": { "kind": "waits_for_confirmation", "more": 2 }, "label": "预约待确认" })
+        };
+        let orders = json!({ "items": (0..4).map(order).collect::<Vec<_>>() });
+        for most in [60, 80, 100, 120, 173, 200] {
+            let said = text(Shape::Deliveries, &deliveries, look(Room::Columns(most)));
+            assert!((0..4).all(|at| said.contains(&id("dlv", at))), "{most}: {said}");
+            assert!(said.lines().all(|line| line.width() <= most), "{most}: {said}");
+            let said = text(Shape::Orders, &orders, look(Room::Columns(most)));
+            assert!((0..4).all(|at| said.contains(&id("ord", at)) || said.contains(&format!("B-{at}"))), "{said}");
+            for whole in ["waits_for_confirmation", "awaiting_booking", "2027-03-01", "cancel_refused"] {
+                assert_eq!(said.matches(whole).count(), 4, "{most} {whole}: {said}");
+            }
+            assert!(said.lines().all(|line| line.width() <= most), "{most}: {said}");
+        }
+        assert!(!text(Shape::Orders, &orders, look(Room::Columns(80))).contains("ord_"), "its number is there");
+        let left_out = text(Shape::Orders, &orders, look(Room::Columns(80)));
+        assert!(left_out.ends_with("left out for want of room: ID, MORE, LABEL (--wide)\n"), "{left_out}");
+    }
+
+    #[test]
+    fn what_was_asked_and_answered_stands_below_its_call() {
+        let call = json!({ "at": "2026-11-21T10:00:00+08:00", "direction": "out", "partner": "gate", "call": "issue", "attempt": 1,
+            "status": 201, "duration_ms": 3, "verdict": "done", "summary": "issued",
+            "said": { "to": "POST https://gate.example/r", "asked": { "product": "P" }, "answered": "plain\u{1b}\ntext" } });
+        let said = text(Shape::Calls, &json!({ "items": [call] }), look(Room::Any));
+        let below = "    POST https://gate.example/r\n    What was said:\n    {\n      \"product\": \"P\"\n    }\n    \
+                     What was answered:\n    plain\n    text\n";
+        assert!(said.ends_with(below), "{said}");
+    }
+
+    #[test]
     fn words_of_the_interface_are_in_the_language_and_commands_words_in_english() {
         let page = json!({ "items": [{ "id": "ord_1", "state": "booked", "booking": { "state": "requested" },
             "payment": "paid", "attention": { "kind": "waits_for_confirmation" } }] });
@@ -518,7 +589,8 @@ mod tests {
         assert_eq!(text(Shape::Events, &json!({ "items": [], "next_cursor": null }), look(Room::Any)), "none\n");
         let one = json!({ "id": "ord_1", "booking": null, "buyer": { "phone": "138****0001" }, "list": [{ "a": 1 }] });
         let narrow = text(Shape::Events, &page, look(Room::Columns(50)));
-        assert!(narrow.lines().all(|line| line.chars().count() <= 50) && narrow.contains('…'), "{narrow}");
+        assert!(narrow.lines().all(|line| line.chars().count() <= 50), "{narrow}");
+        assert!(narrow.contains("\n12   2026-11-21T10:00:00+08:00  redeemed\n  ops      ada   ab\n"), "{narrow}");
         assert_eq!(
             text(Shape::One, &one, look(Room::Any)),
             "id           ord_1\nbuyer.phone  138****0001\nlist.1.a     1\n"

@@ -598,6 +598,7 @@ p-unsupported_media_type = The body is of a kind that is not supported.
 # the command line
 cli-none = none
 cli-more = there are more
+cli-left-out = left out for want of room: { $columns } (--wide)
 col-id = ID
 col-channel = CHANNEL
 col-number = NUMBER

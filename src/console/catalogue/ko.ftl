@@ -598,6 +598,7 @@ p-unsupported_media_type = 지원하지 않는 형식입니다.
 # the command line
 cli-none = 없음
 cli-more = 더 있습니다
+cli-left-out = 폭이 좁아 표시하지 않음: { $columns } (--wide)
 col-id = ID
 col-channel = 채널
 col-number = 채널번호

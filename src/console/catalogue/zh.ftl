@@ -598,6 +598,7 @@ p-unsupported_media_type = 不支持该内容类型。
 # the command line
 cli-none = 无
 cli-more = 还有更多
+cli-left-out = 宽度不够，未显示：{ $columns }（--wide）
 col-id = ID
 col-channel = 渠道
 col-number = 渠道单号
