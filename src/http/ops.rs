@@ -9,6 +9,7 @@ pub(crate) mod auth;
 mod body;
 pub(crate) mod bulk;
 pub(crate) mod call;
+mod call_texts;
 mod codes;
 mod config;
 mod credit;

@@ -127,6 +127,20 @@ async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
     }
     let buyer = order.buyer.phone.as_ref().expect("a phone").reveal().to_owned();
     assert!(!page.contains(&buyer), "masked");
+    // What was said in a call is read when somebody unfolds it.
+    let has_sale = |calls: &serde_json::Value| {
+        calls["items"].as_array().is_some_and(|calls| calls.iter().any(|call| call["call"] == "create-order"))
+    };
+    bridge.eventually(&format!("orders/{}/calls", order.id), has_sale).await;
+    let calls = bridge.get(&format!("orders/{}/calls", order.id)).await.expect(200).json();
+    let mut calls = calls["items"].as_array().expect("a list").iter();
+    let call = calls.find(|call| call["call"] == "create-order").expect("a call")["id"].as_str().expect("an id");
+    let folded = browser.open(&path).await.expect(200).text();
+    let link = format!("href=\"?said={call}#{call}\"");
+    assert!(folded.contains(&link) && !folded.contains("What was answered"), "{folded}");
+    let unfolded = browser.open(&format!("{path}?said={call}")).await.expect(200).text();
+    assert!(unfolded.contains("What was answered") && unfolded.contains("LP-V2|LP-B2"), "{unfolded}");
+    assert!(unfolded.matches("<details open").count() == 1 && !unfolded.contains(&buyer), "{unfolded}");
     let case = order.refund_case.expect("a case").id;
     let act = format!("/console/act/refunds/{case}/reject");
     let done = browser.send(&act, &[("reason", "the tickets are here"), ("back", &path)]).await.expect(303);

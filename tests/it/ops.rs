@@ -680,6 +680,47 @@ async fn a_kept_message_is_not_kept_twice() {
 #[tokio::test]
 async fn bodies_have_a_limit() {
     let bridge = TestBridge::start().await;
+
+/// The order's calls with what was asked and answered in them: of what came in as long as it is kept, of everything else from the recording.
+#[tokio::test]
+async fn what_was_asked_and_answered_in_a_call_is_shown_on_demand() {
+    crate::support::leaves_work();
+    let recording = |files: &mut std::collections::BTreeMap<String, String>| {
+        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
+    };
+    let quiet = |_: &mut std::collections::BTreeMap<String, String>| {};
+    for (is_recorded, bridge) in
+        [(true, TestBridge::start_with(recording).await), (false, TestBridge::start_with(quiet).await)]
+    {
+        bridge.ticketed("V100", "R100").await;
+        let path = format!("orders/{CHANNEL}:V100/calls");
+        let all_there = |calls: &Value| {
+            let items = calls["items"].as_array().expect("a list");
+            let out = items.iter().any(|call| call["direction"] == "out" && !call["said"]["asked"].is_null());
+            items.iter().filter(|call| call["direction"] == "in").count() >= 2 && out == is_recorded
+        };
+        bridge.eventually(&format!("{path}?bodies=true"), all_there).await;
+        let calls = bridge.get(&format!("{path}?bodies=true")).await.expect(200).json();
+        let items = calls["items"].as_array().expect("a list");
+        let of = |call: &str| items.iter().find(|it| it["call"] == call).map(|it| it["said"].clone()).expect("a call");
+        let sale = of("create-order");
+        assert!(sale["asked"].is_object() && sale["answered"]["data"].is_object(), "{sale}");
+        let issue = items.iter().find(|it| it["direction"] == "out" && it["partner"] == "gate").expect("a call");
+        if is_recorded {
+            assert_eq!(issue["said"]["to"], "POST https://tickets.example/bridge/reservations", "{issue}");
+            assert_eq!(issue["said"]["asked"]["product"], "P-778", "{issue}");
+            assert_eq!(issue["said"]["answered"]["state"], "issued", "{issue}");
+        } else {
+            assert_eq!(issue["said"], json!({ "to": null, "asked": null, "answered": null }));
+        }
+        for nobody in ["Example", "13800000100", "13900000001"] {
+            assert!(!calls.to_string().contains(nobody), "{nobody}: {calls}");
+        }
+        let plain = bridge.get(&path).await.expect(200).json();
+        assert!(plain["items"].as_array().expect("a list").iter().all(|call| call["said"].is_null()), "{plain}");
+        bridge.get(&format!("{path}?bodies=no")).await.problem(422, "invalid");
+    }
+}
     let padded = |length: usize| {
         let body = format!("{{{}}}", " ".repeat(length - 2));
         Ask::new(Method::POST, "/ops/v1/channels/douyin-main/pause").token(OPERATOR).body(body)

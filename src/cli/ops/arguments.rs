@@ -142,6 +142,9 @@ pub enum Orders {
     Calls {
         #[command(flatten)]
         one: One,
+        /// With what was asked and answered, as far as it is kept
+        #[arg(long)]
+        bodies: bool,
         #[command(flatten)]
         part: Part,
     },

@@ -49,7 +49,10 @@ pub(super) fn orders(command: Orders) -> Question {
         Orders::Show(one) => get(path(&one.order, ""), Shape::One),
         Orders::Events { one, part } => list(&path(&one.order, "/events"), Shape::Events, part, Vec::new()),
         Orders::Reveal { one, reason } => super::service::reveal(&one.order, &reason.reason),
-        Orders::Calls { one, part } => list(&path(&one.order, "/calls"), Shape::Calls, part, Vec::new()),
+        Orders::Calls { one, bodies, part } => {
+            let wanted = vec![("bodies", bodies.then(|| "true".to_owned()))];
+            list(&path(&one.order, "/calls"), Shape::Calls, part, wanted)
+        }
         Orders::Confirm(one) => act(path(&one.order, "/confirm"), Vec::new(), Shape::One),
         Orders::Decline { one, reason } => {
             act(path(&one.order, "/decline"), vec![("reason", Some(json!(reason.reason)))], Shape::One)

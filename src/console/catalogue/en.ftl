@@ -866,8 +866,8 @@ u-numbers_changed = Changed his numbers
 u-invited = Invited somebody
 u-invitation_accepted = Accepted an invitation
 u-invitation_revoked = Withdrew an invitation
-u-account_approved = Approved an account
 u-invitation_of_known = An invitation was for somebody who has an account
+u-account_approved = Approved an account
 u-account_activated = Switched an account on
 u-account_deactivated = Switched an account off
 u-account_role = Changed a role or scope
@@ -886,6 +886,8 @@ message-masked = Guests are masked here, whoever looks.
 message-asked = What was said
 message-answered = What was answered
 message-gone = It is no longer kept.
+call-texts = What was asked and answered
+call-texts-not-kept = Neither is kept: of messages that came in it is as long as `[retention] bodies` says, of everything else while `[recorder] keep` records it.
 
 # settings
 settings-in-force = Settings in force

@@ -866,8 +866,8 @@ u-numbers_changed = 연락처 변경
 u-invited = 초대
 u-invitation_accepted = 초대 수락
 u-invitation_revoked = 초대 철회
-u-account_approved = 계정 승인
 u-invitation_of_known = 이미 계정이 있는 주소의 초대
+u-account_approved = 계정 승인
 u-account_activated = 계정 활성화
 u-account_deactivated = 계정 비활성화
 u-account_role = 역할·범위 변경
@@ -886,6 +886,8 @@ message-masked = 여기서는 누구에게나 고객 정보가 마스킹됩니�
 message-asked = 받은 내용
 message-answered = 응답한 내용
 message-gone = 더 이상 보관되지 않습니다.
+call-texts = 요청과 응답 내용
+call-texts-not-kept = 보관되어 있지 않습니다: 받은 메시지는 `[retention] bodies` 기간 동안, 그 밖의 것은 `[recorder] keep` 로 기록하는 동안 보관됩니다.
 
 # settings
 settings-in-force = 적용 중인 설정

@@ -866,8 +866,8 @@ u-numbers_changed = 修改联系电话
 u-invited = 邀请成员
 u-invitation_accepted = 接受邀请
 u-invitation_revoked = 撤回邀请
-u-account_approved = 批准账户
 u-invitation_of_known = 邀请的邮箱已有账号
+u-account_approved = 批准账户
 u-account_activated = 启用账户
 u-account_deactivated = 停用账户
 u-account_role = 更改角色或范围
@@ -886,6 +886,8 @@ message-masked = 此处游客信息对任何人都已脱敏。
 message-asked = 收到的内容
 message-answered = 答复的内容
 message-gone = 已不再保存。
+call-texts = 所问与所答
+call-texts-not-kept = 均未保存：收到的消息按 `[retention] bodies` 保存，其余仅在 `[recorder] keep` 记录期间保存。
 
 # settings
 settings-in-force = 生效的设置

@@ -21,9 +21,9 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
         }
         p.quiet { (words.say("message-masked")) }
         h2 { (words.say("message-asked")) }
-        (written(visit, &it["body"]))
+        (written(&it["body"], &words.say("message-gone"), &words.say("message")))
         h2 { (words.say("message-answered")) " " (text(&it["answer_status"])) }
-        (written(visit, &it["answer"]))
+        (written(&it["answer"], &words.say("message-gone"), &words.say("message")))
         @if let Some(order) = it["order_id"].as_str() {
             p { a href=(link(&format!("orders/{}", encode(order)))) { (words.say("order")) } }
         }
@@ -31,14 +31,15 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     Ok(Page::of("message", body))
 }
 
-fn written(visit: &Visit, said: &Value) -> Markup {
+/// A text as it was said, or instead of one that is not there.
+pub(super) fn written(said: &Value, instead: &str, label: &str) -> Markup {
     let pretty = match said {
         Value::String(plain) => plain.clone(),
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
     };
     html! {
-        @if said.is_null() { p { (visit.words.say("message-gone")) } }
-        @else { div.scroll role="region" tabindex="0" aria-label=(visit.words.say("message")) { pre { (pretty) } } }
+        @if said.is_null() { p { (instead) } }
+        @else { div.scroll role="region" tabindex="0" aria-label=(label) { pre { (pretty) } } }
     }
 }
 

@@ -18,13 +18,17 @@ use crate::http::ops::manual_commands::UNDER_WAY;
 
 /// Entries of the history and of the calls that are shown.
 const SHOWN: u32 = 200;
+/// The parameter that names the call whose texts are unfolded.
+const SAID: &str = "said";
 
 /// The page.
 pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let path = format!("/orders/{}", encode(id));
     let order = visit.ask(&path).await?;
     let events = visit.ask(&format!("{path}/events?limit={SHOWN}")).await?;
-    let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
+    // What was said is read when somebody unfolds it.
+    let bodies = if visit.query.text(SAID).is_empty() { "" } else { "&bodies=true" };
+    let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}{bodies}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
     let messages = visit.items(&format!("/inbox?order={}&limit={SHOWN}", encode(&text(&order["id"])))).await?;
     let body = html! {
@@ -326,7 +330,7 @@ fn event(visit: &Visit, it: &Value) -> Markup {
 
 fn call(visit: &Visit, it: &Value) -> Markup {
     let words = &visit.words;
-    let summary = text(&it["summary"]);
+    let (id, summary) = (text(&it["id"]), text(&it["summary"]));
     let attempt = it["attempt"].as_i64().unwrap_or(1);
     let line = html! {
         @if it["direction"] == "in" { (words.say("direction-in")) } @else { (words.say("direction-out")) }
@@ -335,12 +339,32 @@ fn call(visit: &Visit, it: &Value) -> Markup {
         small { " " (text(&it["duration_ms"])) " ms" @if attempt > 1 { " · " (words.say("attempts")) " " (attempt) } }
     };
     html! {
-        li {
+        li id=(id) {
             (when(it))
             div {
-                @if summary.is_empty() { p { (line) } }
-                @else { details { summary { (line) } p { code { (summary) } } } }
+                details open[visit.query.text(SAID) == id] {
+                    summary { (line) }
+                    @if !summary.is_empty() { p { code { (summary) } } }
+                    @if it["said"].is_object() { (texts(visit, &it["said"])) }
+                    @else { p { a href=(format!("?{}#{id}", visit.query.with(SAID, &id))) { (words.say("call-texts")) } } }
+                }
             }
+        }
+    }
+}
+
+/// What was asked and answered in a call.
+fn texts(visit: &Visit, said: &Value) -> Markup {
+    let words = &visit.words;
+    html! {
+        @if said["asked"].is_null() && said["answered"].is_null() { p { (words.say("call-texts-not-kept")) } }
+        @else {
+            p.quiet { (words.say("message-masked")) }
+            h3 { (words.say("message-asked")) }
+            @if !said["to"].is_null() { p { code { (text(&said["to"])) } } }
+            (super::inbox::written(&said["asked"], "—", &words.say("message-asked")))
+            h3 { (words.say("message-answered")) }
+            (super::inbox::written(&said["answered"], "—", &words.say("message-answered")))
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::guests::phone_of;
 use crate::http::ops::query::{Asked, listed};
+use crate::http::ops::{body, call_texts, query};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 
@@ -133,7 +134,12 @@ pub(crate) async fn calls(request: Request) -> Outcome {
     let filter = CallFilter { order: Some(order.id.clone()) };
     let page: Page<_> = request.shared.engine.store().list_calls(&filter, &request.query.page()).await?;
     let (zone, guests) = (order.rules.channel.time_zone, Guests::of(&order));
-    Ok(Said::ok(&listed(&page, |row| view::call(row, &guests, zone))))
+    let mut told = listed(&page, |row| view::call(row, &guests, zone));
+    if request.query.text("bodies") == Some("true") {
+        let texts = call_texts::of(&request.shared, &order, &page.items).await?;
+        told.items.iter_mut().zip(texts).for_each(|(call, said)| call.said = Some(said));
+    }
+    Ok(Said::ok(&told))
 }
 
 /// The order that a list is asked of (`?order=`), named as in a path.

@@ -136,7 +136,9 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/orders/{id}", "An order.", Readers, &[], Body::None, Answer::One(Shape::of::<answers::order::Order>()), orders::one),
     call!(Get "/orders/{id}/events", "Its history, newest first.", Readers, PAGE, Body::None,
         Answer::Page(Shape::of::<answers::history::Event>()), orders::events),
-    call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Readers, PAGE, Body::None,
+    call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Readers, &[
+        word("bodies", &["true"], "With what was asked and answered, as far as it is kept."), LIMIT, CURSOR,
+    ], Body::None,
         Answer::Page(Shape::of::<answers::history::Call>()), orders::calls),
     call!(Get "/orders/{id}/next-steps", "What happens if nobody does anything, and what may be done, with what it would do.", Readers, &[],
         Body::None, Answer::One(Shape::of::<answers::next_steps::NextSteps>()), next_steps::show),

@@ -310,6 +310,7 @@ pub(crate) fn call<'r>(row: &'r CallRecord, guests: &Guests, zone: TimeZone) -> 
         status: row.status,
         verdict: &row.verdict,
         summary: guests.id(&row.summary),
+        said: None,
     }
 }
 

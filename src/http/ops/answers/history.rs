@@ -57,6 +57,22 @@ pub(crate) struct Call<'a> {
     pub(crate) verdict: &'a str,
     #[schemars(with = "String")]
     pub(crate) summary: Quoted,
+    /// With `bodies=true`: what was asked and answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CallTexts")]
+    pub(crate) said: Option<CallTexts>,
+}
+
+/// What was asked and answered in a call, guests masked whoever looks.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "call_texts")]
+pub(crate) struct CallTexts {
+    /// Of a call of ours that was recorded: method and address.
+    pub(crate) to: Option<String>,
+    /// null where it was empty, or is not kept: `[retention] bodies` of messages that came in, `[recorder] keep` of everything else.
+    pub(crate) asked: Option<Value>,
+    /// The same.
+    pub(crate) answered: Option<Value>,
 }
 
 /// Something that a partner is told or asked.
