@@ -38,7 +38,7 @@ fn has_password(account: &AccountRow) -> Result<(), Refused> {
 
 impl Accounts {
     async fn hashed(&self, new: &str, email: &str) -> Result<String, Refused> {
-        password::check(new, email).map_err(|sentence| Refused::Invalid("password", sentence))?;
+        password::check(new, Some(email)).map_err(|sentence| Refused::Invalid("password", sentence))?;
         let hash = password::hash(new.to_owned(), self.engine.ids().nonce()).await;
         hash.ok_or_else(|| Refused::Invalid("password", "`password` cannot be hashed".to_owned()))
     }

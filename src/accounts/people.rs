@@ -18,7 +18,7 @@ use crate::accounts::{About, Refused, entry, link_expires, password, secret_toke
 use crate::config::{PASSWORD, Role};
 
 /// Characters of a name, an address or a number.
-const FIELD_CHARS_MAX: usize = 200;
+pub(crate) const FIELD_CHARS_MAX: usize = 200;
 
 /// Who somebody says he is.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,8 @@ impl Applicant {
     }
 
     fn check_password(&self) -> Result<(), Refused> {
-        password::check(&self.password, self.email.trim()).map_err(|sentence| Refused::Invalid("password", sentence))
+        password::check(&self.password, Some(self.email.trim()))
+            .map_err(|sentence| Refused::Invalid("password", sentence))
     }
 
     fn profile(&self, agency_code: Option<String>) -> Profile {
@@ -68,12 +69,14 @@ impl Applicant {
 
 /// Makes sure that something is a telephone number.
 pub(crate) fn check_number(field: &'static str, number: &str) -> Result<(), Refused> {
-    let is_number = number.chars().all(|c| c.is_ascii_digit() || " +-()./#".contains(c));
+    if is_number(number) { Ok(()) } else { Err(Refused::Invalid(field, format!("`{field}` is a telephone number"))) }
+}
+
+/// Whether something is a telephone number.
+pub(crate) fn is_number(number: &str) -> bool {
     let digits = number.chars().filter(char::is_ascii_digit).count();
-    if is_number && digits >= 5 && number.chars().count() <= FIELD_CHARS_MAX {
-        return Ok(());
-    }
-    Err(Refused::Invalid(field, format!("`{field}` is a telephone number")))
+    let is_plain = number.chars().all(|c| c.is_ascii_digit() || " +-()./#".contains(c));
+    is_plain && digits >= 5 && number.chars().count() <= FIELD_CHARS_MAX
 }
 
 /// How somebody proves who he is, for life.
@@ -86,13 +89,18 @@ pub enum Proof {
 }
 
 fn check_email(email: &str) -> Result<(), Refused> {
+    if is_email(email) {
+        return Ok(());
+    }
+    Err(Refused::Invalid("email", "`email` is an e-mail address".to_owned()))
+}
+
+/// Whether something is an e-mail address.
+pub(crate) fn is_email(email: &str) -> bool {
     let email = email.trim();
     let is_plain = !email.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"(),:;".contains(c));
     let parts = email.rsplit_once('@').filter(|(name, host)| !name.is_empty() && host.len() > 2 && !name.contains('@'));
-    match parts {
-        Some(_) if is_plain && email.len() <= FIELD_CHARS_MAX => Ok(()),
-        Some(_) | None => Err(Refused::Invalid("email", "`email` is an e-mail address".to_owned())),
-    }
+    parts.is_some() && is_plain && email.len() <= FIELD_CHARS_MAX
 }
 
 /// An invitation with its link, which is shown once.
@@ -468,14 +476,6 @@ impl Accounts {
         let account = self.engine.store().account(&id).await?.ok_or(Refused::NotFound("account"))?;
         self.begin(&account, None, from).await
     }
-}
-
-fn is_within(reach: &Reach, invitation: &InvitationRow, config: &crate::config::Config) -> bool {
-    Scope::of_words(&invitation.scope).is_some_and(|scope| reach.scope().holds(&scope, &config.organisation))
-}
-
-enum Outcome {
-    Done,
 
     /// The address has an account, perhaps in a scope that is none of the inviter's business: the invitation ends as if it had been taken
     /// back, and only who sees everything is told why.
@@ -508,6 +508,14 @@ fn invitation_over() -> Refused {
     let sentence =
         "this invitation was accepted, taken back or has expired; who has an account already signs in with it";
     Refused::State("invitation_over", sentence.to_owned())
+}
+
+fn is_within(reach: &Reach, invitation: &InvitationRow, config: &crate::config::Config) -> bool {
+    Scope::of_words(&invitation.scope).is_some_and(|scope| reach.scope().holds(&scope, &config.organisation))
+}
+
+enum Outcome {
+    Done,
     Last,
     State(AccountState),
 }

@@ -87,7 +87,15 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Result<Value, Stop> {
         let Some(text) = visit.form.get(field.name) else { continue };
         let number = || text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
         let value = match field.kind {
-            FieldKind::Text | FieldKind::Time => Value::from(text),
+            FieldKind::Text
+            | FieldKind::Name
+            | FieldKind::Word(_)
+            | FieldKind::Email
+            | FieldKind::Telephone
+            | FieldKind::GuestPhone
+            | FieldKind::NewPassword
+            | FieldKind::Date
+            | FieldKind::Time => Value::from(text),
             FieldKind::Amount => match visit.form.get("currency") {
                 Some(currency) => amount(visit, field.name, text, currency)?,
                 None => number(),

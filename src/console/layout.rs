@@ -186,11 +186,22 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
                 }
             }
             @if !stop.problem["field"].is_null() { p { (words.say("field")) ": " code { (text(&stop.problem["field"])) } } }
+            (others(&stop.problem))
         }
         @if wants_factor { (super::pages::factor::form(visit, &back)) }
         p { a href=(back) { (words.say("back")) } }
     };
     Said::Refused(stop.status, Page::of("not-done", body))
+}
+
+/// What else is wrong, besides the first fault, whose sentence stands before.
+fn others(problem: &Value) -> Markup {
+    let others: Vec<&Value> = problem["errors"].as_array().into_iter().flatten().skip(1).collect();
+    html! {
+        @if !others.is_empty() {
+            ul { @for other in others { li { code { (text(&other["pointer"])) } " " span lang="en" { (text(&other["detail"])) } } } }
+        }
+    }
 }
 
 /// A sentence that something was done.

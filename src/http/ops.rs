@@ -15,6 +15,7 @@ mod config;
 mod credit;
 mod deadlines;
 mod deliveries;
+mod faults;
 pub(crate) mod fields;
 mod foreseen;
 mod gate;

@@ -203,7 +203,10 @@ impl From<Refused> for Problem {
             Refused::FactorRequired => Problem::new(StatusCode::FORBIDDEN, "factor_required", sentence),
             Refused::FreshFactorRequired => Problem::new(StatusCode::FORBIDDEN, "fresh_factor_required", sentence),
             Refused::NotFound(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
-            Refused::Invalid(field, _) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field),
+            Refused::Invalid(field, _) => {
+                let error = FieldError { pointer: format!("/{field}"), detail: sentence.clone() };
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field).with_errors(&[error])
+            }
             Refused::BeyondOwn(_) => Problem::new(StatusCode::FORBIDDEN, "beyond_own_role", sentence),
             Refused::LastAdministrator => Problem::new(StatusCode::CONFLICT, "last_administrator", sentence),
             Refused::ProviderAway => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "provider_unreachable", sentence),

@@ -181,6 +181,49 @@ async fn lists_answer_in_their_shapes_go_on_by_cursor_and_filter() {
 }
 
 #[tokio::test]
+async fn all_faults_of_a_body_are_told_at_once_by_their_pointers() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let order = format!("orders/{CHANNEL}:V100");
+    let bad_invitation = json!({ "email": "x", "role": "boss", "scope": { "kind": "planet" } });
+    let bad_cancel =
+        json!({ "why": "x", "reason": " ", "fee": "1", "lines": [{ "quantity": 0 }], "expected_version": -1 });
+    let bad_tickets =
+        json!({ "tickets": [{ "kind": "stone" }, { "code": "A" }, { "code": "A" }], "expected_version": "1" });
+    let bad_codes = json!({ "codes": ["A", 7, null], "colour": "red" });
+    for (path, body, pointers) in [
+        ("sign-up", json!({}), &["/name", "/email", "/agency_code", "/mobile", "/direct", "/password"][..]),
+        ("invitations", bad_invitation, &["/email", "/role", "/scope"]),
+        (
+            &format!("{order}/cancel"),
+            bad_cancel,
+            &["/why", "/reason", "/lines/0/detail", "/lines/0/quantity", "/fee", "/expected_version"],
+        ),
+        (
+            &format!("{order}/tickets"),
+            bad_tickets,
+            &["/tickets/0/kind", "/tickets/0/code", "/tickets/2/code", "/expected_version"],
+        ),
+        ("statements/close", json!({ "to": "yesterday" }), &["/settle_id", "/to"]),
+        ("guests/erase", json!({ "phone": "12" }), &["/phone", "/reason"]),
+        ("codes/lp-2026", bad_codes, &["/colour", "/codes/1", "/codes/2"]),
+        ("codes/lp-2026", json!({ "codes": ["", "B\u{7}"] }), &["/codes/0", "/codes/1"]),
+        ("bulk/reject", json!({ "items": [7, ""] }), &["/items/0", "/items/1"]),
+        ("bulk/reject", json!({}), &["/items", "/reason"]),
+        ("bulk/reject", json!({ "match": { "stat": "x" }, "reason": "r" }), &["/match/stat"]),
+        ("orders/search", json!({ "phone": "1" }), &["/phone", "/reason"]),
+        ("config/reload", json!([]), &[""]),
+    ] {
+        let said = bridge.post(path, &body).await;
+        said.problem(422, "invalid");
+        let errors = said.json()["errors"].as_array().cloned().unwrap_or_default();
+        let found: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap_or_default()).collect();
+        assert_eq!(found, pointers, "{path}: {}", said.text());
+        assert!(errors.iter().all(|error| error["detail"].as_str().is_some_and(|detail| !detail.is_empty())));
+    }
+}
+
+#[tokio::test]
 async fn what_a_query_may_not_hold_is_refused_by_name() {
     let bridge = TestBridge::start().await;
     for (path, field) in [
@@ -638,6 +681,47 @@ async fn a_refused_message_is_carried_out_again_after_what_was_wrong_is_mended()
     bridge.post("inbox/inb_0/replay", &json!({})).await.problem(404, "not_found");
 }
 
+/// The order's calls with what was asked and answered in them: of what came in as long as it is kept, of everything else from the recording.
+#[tokio::test]
+async fn what_was_asked_and_answered_in_a_call_is_shown_on_demand() {
+    crate::support::leaves_work();
+    let recording = |files: &mut std::collections::BTreeMap<String, String>| {
+        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
+    };
+    let quiet = |_: &mut std::collections::BTreeMap<String, String>| {};
+    for (is_recorded, bridge) in
+        [(true, TestBridge::start_with(recording).await), (false, TestBridge::start_with(quiet).await)]
+    {
+        bridge.ticketed("V100", "R100").await;
+        let path = format!("orders/{CHANNEL}:V100/calls");
+        let all_there = |calls: &Value| {
+            let items = calls["items"].as_array().expect("a list");
+            let out = items.iter().any(|call| call["direction"] == "out" && !call["said"]["asked"].is_null());
+            items.iter().filter(|call| call["direction"] == "in").count() >= 2 && out == is_recorded
+        };
+        bridge.eventually(&format!("{path}?bodies=true"), all_there).await;
+        let calls = bridge.get(&format!("{path}?bodies=true")).await.expect(200).json();
+        let items = calls["items"].as_array().expect("a list");
+        let of = |call: &str| items.iter().find(|it| it["call"] == call).map(|it| it["said"].clone()).expect("a call");
+        let sale = of("create-order");
+        assert!(sale["asked"].is_object() && sale["answered"]["data"].is_object(), "{sale}");
+        let issue = items.iter().find(|it| it["direction"] == "out" && it["partner"] == "gate").expect("a call");
+        if is_recorded {
+            assert_eq!(issue["said"]["to"], "POST https://tickets.example/bridge/reservations", "{issue}");
+            assert_eq!(issue["said"]["asked"]["product"], "P-778", "{issue}");
+            assert_eq!(issue["said"]["answered"]["state"], "issued", "{issue}");
+        } else {
+            assert_eq!(issue["said"], json!({ "to": null, "asked": null, "answered": null }));
+        }
+        for nobody in ["Example", "13800000100", "13900000001"] {
+            assert!(!calls.to_string().contains(nobody), "{nobody}: {calls}");
+        }
+        let plain = bridge.get(&path).await.expect(200).json();
+        assert!(plain["items"].as_array().expect("a list").iter().all(|call| call["said"].is_null()), "{plain}");
+        bridge.get(&format!("{path}?bodies=no")).await.problem(422, "invalid");
+    }
+}
+
 /// Whoever asks what was said sees it, and nobody in it.
 #[tokio::test]
 async fn what_was_said_is_shown_masked() {
@@ -680,47 +764,6 @@ async fn a_kept_message_is_not_kept_twice() {
 #[tokio::test]
 async fn bodies_have_a_limit() {
     let bridge = TestBridge::start().await;
-
-/// The order's calls with what was asked and answered in them: of what came in as long as it is kept, of everything else from the recording.
-#[tokio::test]
-async fn what_was_asked_and_answered_in_a_call_is_shown_on_demand() {
-    crate::support::leaves_work();
-    let recording = |files: &mut std::collections::BTreeMap<String, String>| {
-        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
-    };
-    let quiet = |_: &mut std::collections::BTreeMap<String, String>| {};
-    for (is_recorded, bridge) in
-        [(true, TestBridge::start_with(recording).await), (false, TestBridge::start_with(quiet).await)]
-    {
-        bridge.ticketed("V100", "R100").await;
-        let path = format!("orders/{CHANNEL}:V100/calls");
-        let all_there = |calls: &Value| {
-            let items = calls["items"].as_array().expect("a list");
-            let out = items.iter().any(|call| call["direction"] == "out" && !call["said"]["asked"].is_null());
-            items.iter().filter(|call| call["direction"] == "in").count() >= 2 && out == is_recorded
-        };
-        bridge.eventually(&format!("{path}?bodies=true"), all_there).await;
-        let calls = bridge.get(&format!("{path}?bodies=true")).await.expect(200).json();
-        let items = calls["items"].as_array().expect("a list");
-        let of = |call: &str| items.iter().find(|it| it["call"] == call).map(|it| it["said"].clone()).expect("a call");
-        let sale = of("create-order");
-        assert!(sale["asked"].is_object() && sale["answered"]["data"].is_object(), "{sale}");
-        let issue = items.iter().find(|it| it["direction"] == "out" && it["partner"] == "gate").expect("a call");
-        if is_recorded {
-            assert_eq!(issue["said"]["to"], "POST https://tickets.example/bridge/reservations", "{issue}");
-            assert_eq!(issue["said"]["asked"]["product"], "P-778", "{issue}");
-            assert_eq!(issue["said"]["answered"]["state"], "issued", "{issue}");
-        } else {
-            assert_eq!(issue["said"], json!({ "to": null, "asked": null, "answered": null }));
-        }
-        for nobody in ["Example", "13800000100", "13900000001"] {
-            assert!(!calls.to_string().contains(nobody), "{nobody}: {calls}");
-        }
-        let plain = bridge.get(&path).await.expect(200).json();
-        assert!(plain["items"].as_array().expect("a list").iter().all(|call| call["said"].is_null()), "{plain}");
-        bridge.get(&format!("{path}?bodies=no")).await.problem(422, "invalid");
-    }
-}
     let padded = |length: usize| {
         let body = format!("{{{}}}", " ".repeat(length - 2));
         Ask::new(Method::POST, "/ops/v1/channels/douyin-main/pause").token(OPERATOR).body(body)

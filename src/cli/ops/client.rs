@@ -110,12 +110,15 @@ impl Client {
     }
 }
 
-/// A refusal in one sentence, in another language than English before it what its code means; and each problem of a configuration on a line,
-/// as `check` prints it.
+/// A refusal in one sentence, in another language than English before it what its code means; each further fault of what was given, and each
+/// problem of a configuration as `check` prints it, on a line.
 fn refusal(status: u16, language: Language, body: &Value) -> String {
-    let problems: Vec<String> = body["problems"].as_array().into_iter().flatten().map(problem).collect();
-    let sentence = sentence_of(status, language, body);
-    if problems.is_empty() { sentence } else { format!("{sentence}\n{}", problems.join("\n")) }
+    let all = |key: &str| body[key].as_array().cloned().unwrap_or_default();
+    // The sentence is that of the first.
+    let further = all("errors").into_iter().skip(1).filter_map(|error| error["detail"].as_str().map(str::to_owned));
+    let problems = all("problems");
+    let lines = std::iter::once(sentence_of(status, language, body)).chain(further).chain(problems.iter().map(problem));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn problem(found: &Value) -> String {
@@ -223,6 +226,9 @@ mod tests {
             refusal(422, Language::En, &body),
             "it stays in force (config_refused)\nconfig/channels/trip.toml:4: unknown key `bogus`; known: id\nchannels: no channel; add one"
         );
+        let wrong = |name: &str| json!({ "pointer": format!("/{name}"), "detail": format!("`{name}` is wrong") });
+        let both = json!({ "code": "invalid", "detail": "`a` is wrong", "errors": [wrong("a"), wrong("b")] });
+        assert_eq!(refusal(422, Language::En, &both), "`a` is wrong (invalid)\n`b` is wrong");
         let other = json!({ "code": "not_found", "detail": "no such order" });
         assert_eq!(refusal(404, Language::En, &other), "no such order (not_found)");
     }

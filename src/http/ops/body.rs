@@ -2,17 +2,22 @@
 
 //! The body of an act: known fields alone, each in its form; what is wrong is said by the field's name.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde_json::{Map, Value};
-use ticketbridge_core::UnixMillis;
 use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX};
 use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::port::FieldError;
 use ticketbridge_core::quoted::{ForeignName, ForeignNumber};
+use ticketbridge_core::{Date, UnixMillis};
 
 use crate::accounts::scope::{KINDS, Scope};
+use crate::accounts::{password, people};
 use crate::http::nesting;
+use crate::http::ops::faults::{Faults, Place};
 use crate::http::ops::fields::{Field, FieldKind};
 use crate::http::problem::Problem;
 
@@ -20,14 +25,30 @@ use crate::http::problem::Problem;
 pub(crate) const MANY_MAX: usize = 1_000;
 /// Lines that one act names.
 pub(crate) const LINES_MAX: usize = 500;
+/// Characters of the name of somebody or something.
+pub(crate) const NAME_CHARS_MAX: usize = people::FIELD_CHARS_MAX;
+/// Digits of a guest's phone, at least: fewer are a slip of the hand.
+pub(crate) const PHONE_DIGITS_MIN: usize = 5;
 
 /// Fields that were checked against the table.
 #[derive(Debug, Default)]
 pub(crate) struct Given(Map<String, Value>);
 
-/// A 422 about a field.
-pub(crate) fn refused(field: impl Into<String>, sentence: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field)
+/// A 422 about a field of the body.
+pub(crate) fn refused(field: &str, sentence: impl Into<String>) -> Problem {
+    wrong(Place::of(field), sentence)
+}
+
+fn wrong(place: Place, sentence: impl Into<String>) -> Problem {
+    let mut faults = Faults::default();
+    faults.add(place, sentence);
+    faults.end().err().unwrap_or_else(Problem::trouble)
+}
+
+/// A 400 about a body that cannot be read at all.
+fn malformed(sentence: String) -> Problem {
+    let error = FieldError { pointer: String::new(), detail: sentence.clone() };
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", sentence).at("body").with_errors(&[error])
 }
 
 /// Reads a body that is an object; an empty one counts as an object without fields.
@@ -39,14 +60,13 @@ pub(crate) fn object(raw: &[u8]) -> Result<Map<String, Value>, Problem> {
         return Ok(Map::new());
     }
     if let Some(reason) = nesting::too_deep(raw) {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body's {reason}")).at("body"));
+        return Err(malformed(format!("the body's {reason}")));
     }
     match serde_json::from_slice(raw) {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(refused("body", "the body is a JSON object")),
+        Ok(_) => Err(wrong(Place::body(), "the body is a JSON object")),
         Err(error) => {
-            let place = format!("the body is not JSON (line {}, column {})", error.line(), error.column());
-            Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", place).at("body"))
+            Err(malformed(format!("the body is not JSON (line {}, column {})", error.line(), error.column())))
         }
     }
 }
@@ -60,21 +80,24 @@ impl Given {
     /// Reads a body.
     ///
     /// # Errors
-    /// A field that is not known, is missing, or is not in its form.
+    /// Every field that is not known, is missing, or is not in its form.
     pub(crate) fn read(raw: &[u8], known: &'static [Field]) -> Result<Self, Problem> {
         let mut fields = object(raw)?;
         // What is `null` is not there.
         fields.retain(|_, value| !value.is_null());
-        unknown(&fields, "", &known.iter().map(|field| field.name).collect::<Vec<_>>())?;
+        let mut faults = Faults::default();
+        let names: Vec<&str> = known.iter().map(|field| field.name).collect();
+        unknown(&fields, &Place::default(), &names, &mut faults);
         for field in known {
             match fields.get(field.name) {
-                Some(value) => check(field, value)?,
+                Some(value) => check(field, value, &fields, &mut faults),
                 None if field.needed => {
-                    return Err(refused(field.name, format!("`{}` is missing: {}", field.name, field.about)));
+                    faults.add(Place::of(field.name), format!("`{}` is missing: {}", field.name, field.about));
                 }
                 None => {}
             }
         }
+        faults.end()?;
         Ok(Self(fields))
     }
 
@@ -115,17 +138,22 @@ impl Given {
     pub(crate) fn time(&self, name: &str) -> Option<UnixMillis> {
         self.0.get(name).and_then(Value::as_str).and_then(UnixMillis::parse_rfc3339)
     }
+    /// A date.
+    pub(crate) fn date(&self, name: &str) -> Option<Date> {
+        self.0.get(name).and_then(Value::as_str).map(str::trim).and_then(Date::parse)
+    }
     /// The version that the caller has seen.
     pub(crate) fn expected_version(&self) -> Option<u64> {
         self.0.get("expected_version").and_then(Value::as_u64)
     }
     /// A scope that the table says is needed.
     pub(crate) fn scope(&self) -> Scope {
-        self.0.get("scope").and_then(|value| scope(value).ok()).unwrap_or(Scope::Agency(String::new()))
+        let found = self.0.get("scope").and_then(|value| scope(value, &mut Faults::default()));
+        found.unwrap_or(Scope::Agency(String::new()))
     }
     /// What is acted on, each with the version that was seen; one that comes twice is one.
     pub(crate) fn items(&self) -> Option<Vec<(String, Option<u64>)>> {
-        let mut items = self.0.get("items").and_then(|value| items(value).ok())?;
+        let mut items = self.0.get("items").and_then(|value| items(value, &mut Faults::default()))?;
         let mut known = std::collections::BTreeSet::new();
         items.retain(|(id, _)| known.insert(id.clone()));
         Some(items)
@@ -145,46 +173,77 @@ impl Given {
     /// Units by line.
     pub(crate) fn lines(&self) -> Vec<(String, u32)> {
         let listed = self.0.get("lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        listed.iter().enumerate().filter_map(|(index, value)| line(index, value).ok()).collect()
+        let one = |(index, value)| line(&Place::of("lines").entry(index), value, &mut Faults::default());
+        listed.iter().enumerate().filter_map(one).collect()
     }
     /// The tickets.
     pub(crate) fn tickets(&self) -> Vec<NewTicket> {
         let listed = self.0.get("tickets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        listed.iter().enumerate().filter_map(|(index, value)| ticket(index, value).ok()).collect()
+        let one = |(index, value)| ticket(&Place::of("tickets").entry(index), value, &mut Faults::default());
+        listed.iter().enumerate().filter_map(one).collect()
     }
 }
 
-fn unknown(fields: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), Problem> {
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            Err(refused(format!("{path}{name}"), format!("there is no field `{path}{name}`; known: {known}")))
-        }
-        None => Ok(()),
+/// Notes the fields that are not known.
+pub(crate) fn unknown(fields: &Map<String, Value>, at: &Place, known: &[&str], faults: &mut Faults) {
+    let names = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
+        let place = at.part(name);
+        let sentence = format!("there is no field `{place}`; known: {names}");
+        faults.add(place, sentence);
     }
 }
 
-fn check(field: &Field, value: &Value) -> Result<(), Problem> {
-    let name = field.name;
+fn check(field: &Field, value: &Value, all: &Map<String, Value>, faults: &mut Faults) {
+    let place = Place::of(field.name);
+    let text = value.as_str().map(str::trim);
     let is_right = match field.kind {
-        FieldKind::Text => return check_text(name, value),
-        FieldKind::Tickets => return check_tickets(value),
-        FieldKind::Lines => return check_lines(value),
-        FieldKind::Scope => return scope(value).map(drop),
-        FieldKind::Items => return items(value).map(drop),
+        FieldKind::Text => return check_text(place, value, TEXT_CHARS_MAX, faults),
+        FieldKind::Name => return check_text(place, value, NAME_CHARS_MAX, faults),
+        FieldKind::Tickets => return check_tickets(value, faults),
+        FieldKind::Lines => return check_lines(value, faults),
+        FieldKind::Scope => return drop(scope(value, faults)),
+        FieldKind::Items => return drop(items(value, faults)),
+        FieldKind::NewPassword => {
+            let email = all.get("email").and_then(Value::as_str).map(str::trim).filter(|email| !email.is_empty());
+            match value.as_str().map(|text| password::check(text, email)) {
+                Some(Ok(())) => return,
+                Some(Err(sentence)) => return faults.add(place, sentence),
+                None => false,
+            }
+        }
+        FieldKind::Word(words) => text.is_some_and(|text| words.contains(&text)),
+        FieldKind::Email => text.is_some_and(people::is_email),
+        FieldKind::Telephone => text.is_some_and(people::is_number),
+        FieldKind::GuestPhone => text.is_some_and(|text| digits(text) >= PHONE_DIGITS_MIN),
+        FieldKind::Date => text.and_then(Date::parse).is_some(),
         FieldKind::Match | FieldKind::Credential => value.is_object(),
         FieldKind::Amount => value.is_i64(),
         FieldKind::Version => value.is_u64(),
         FieldKind::Flag => value.is_boolean(),
         FieldKind::Time => value.as_str().and_then(UnixMillis::parse_rfc3339).is_some(),
     };
-    if is_right { Ok(()) } else { Err(refused(name, format!("`{name}` is {}", form_of(field.kind)))) }
+    if !is_right {
+        let sentence = format!("`{place}` is {}", form_of(field.kind));
+        faults.add(place, sentence);
+    }
+}
+
+fn digits(text: &str) -> usize {
+    text.chars().filter(char::is_ascii_digit).count()
 }
 
 /// What a kind of field is, in words.
-pub(crate) fn form_of(kind: FieldKind) -> &'static str {
-    match kind {
-        FieldKind::Text => "text",
+pub(crate) fn form_of(kind: FieldKind) -> Cow<'static, str> {
+    let words = match kind {
+        FieldKind::Text | FieldKind::Name | FieldKind::NewPassword => "text",
+        FieldKind::Word(words) => return format!("one of {}", words.join(", ")).into(),
+        FieldKind::Email => "an e-mail address",
+        FieldKind::Telephone => "a telephone number",
+        FieldKind::GuestPhone => {
+            return format!("a phone with at least {PHONE_DIGITS_MIN} digits, all of the number's").into();
+        }
+        FieldKind::Date => "a date YYYY-MM-DD",
         FieldKind::Amount => "a whole number in the currency's minor unit",
         FieldKind::Version => "a whole number, zero or more",
         FieldKind::Flag => "true or false",
@@ -195,118 +254,154 @@ pub(crate) fn form_of(kind: FieldKind) -> &'static str {
         FieldKind::Match => "an object with the parameters of the list",
         FieldKind::Credential => "what `navigator.credentials` has given, as JSON",
         FieldKind::Scope => "a scope: {kind: everything|dealer|institution|agency, id}",
-    }
-}
-
-fn check_text(name: &str, value: &Value) -> Result<(), Problem> {
-    let Some(text) = value.as_str() else { return Err(refused(name, format!("`{name}` is text"))) };
-    match text.trim().chars().count() {
-        0 => Err(refused(name, format!("`{name}` is empty; say why"))),
-        length if length > TEXT_CHARS_MAX => {
-            Err(refused(name, format!("`{name}` has at most {TEXT_CHARS_MAX} characters")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn scope(value: &Value) -> Result<Scope, Problem> {
-    let sentence =
-        format!("`scope` is {{kind, id}}; kind is one of {}, and all but everything have an id", KINDS.join(", "));
-    let Some(fields) = value.as_object() else { return Err(refused("scope", sentence)) };
-    unknown(fields, "scope.", &["kind", "id"])?;
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-    text("kind").and_then(|kind| Scope::of(kind, text("id"))).ok_or_else(|| refused("scope", sentence))
-}
-
-fn items(value: &Value) -> Result<Vec<(String, Option<u64>)>, Problem> {
-    let listed = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    if listed.is_empty() || listed.len() > MANY_MAX {
-        return Err(refused("items", format!("`items` is a list of 1 to {MANY_MAX} entries")));
-    }
-    let read = |(index, value): (usize, &Value)| {
-        let path = format!("items[{index}]");
-        let wrong = || refused(path.as_str(), format!("`{path}` is an id, or {{id, expected_version}}"));
-        match value {
-            Value::String(id) if !id.trim().is_empty() => Ok((id.trim().to_owned(), None)),
-            Value::Object(fields) => {
-                unknown(fields, &format!("{path}."), &["id", "expected_version"])?;
-                let id = fields.get("id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
-                let version = match fields.get("expected_version") {
-                    None | Some(Value::Null) => None,
-                    Some(version) => Some(version.as_u64().ok_or_else(wrong)?),
-                };
-                Ok((id.ok_or_else(wrong)?.to_owned(), version))
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(wrong()),
-        }
     };
-    listed.iter().enumerate().map(read).collect()
+    words.into()
 }
 
-fn check_lines(value: &Value) -> Result<(), Problem> {
-    let Some(listed) = value.as_array() else { return Err(refused("lines", "`lines` is a list")) };
-    if listed.is_empty() || listed.len() > LINES_MAX {
-        return Err(refused("lines", format!("`lines` has 1 to {LINES_MAX} entries")));
+fn check_text(place: Place, value: &Value, chars_max: usize, faults: &mut Faults) {
+    let sentence = match value.as_str().map(|text| text.trim().chars().count()) {
+        None => format!("`{place}` is text"),
+        Some(0) => format!("`{place}` is empty"),
+        Some(length) if length > chars_max => format!("`{place}` has at most {chars_max} characters"),
+        Some(_) => return,
+    };
+    faults.add(place, sentence);
+}
+
+fn scope(value: &Value, faults: &mut Faults) -> Option<Scope> {
+    let place = Place::of("scope");
+    let found = value.as_object().and_then(|fields| {
+        unknown(fields, &place, &["kind", "id"], faults);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        text("kind").and_then(|kind| Scope::of(kind, text("id")))
+    });
+    if found.is_none() {
+        let kinds = KINDS.join(", ");
+        faults
+            .add(place, format!("`scope` is {{kind, id}}; kind is one of {kinds}, and all but everything have an id"));
     }
-    listed.iter().enumerate().try_for_each(|(index, value)| line(index, value).map(drop))
+    found
+}
+
+/// The entries of a list that may have so many.
+fn entries<'v>(name: &str, value: &'v Value, many_max: usize, faults: &mut Faults) -> &'v [Value] {
+    match value.as_array() {
+        None => faults.add(Place::of(name), format!("`{name}` is a list")),
+        Some(listed) if listed.is_empty() || listed.len() > many_max => {
+            faults.add(Place::of(name), format!("`{name}` has 1 to {many_max} entries"));
+        }
+        Some(listed) => return listed,
+    }
+    &[]
+}
+
+fn items(value: &Value, faults: &mut Faults) -> Option<Vec<(String, Option<u64>)>> {
+    let listed = entries("items", value, MANY_MAX, faults);
+    let read = |(index, value): (usize, &Value)| item(&Place::of("items").entry(index), value, faults);
+    let items: Vec<_> = listed.iter().enumerate().filter_map(read).collect();
+    (!items.is_empty()).then_some(items)
+}
+
+/// What is acted on: an id alone, or with the version that was seen.
+fn item(place: &Place, value: &Value, faults: &mut Faults) -> Option<(String, Option<u64>)> {
+    let found = match value {
+        Value::String(id) => Some((id.trim().to_owned(), None)),
+        Value::Object(fields) => {
+            unknown(fields, place, &["id", "expected_version"], faults);
+            let id = fields.get("id").and_then(Value::as_str).map(|id| id.trim().to_owned());
+            match fields.get("expected_version") {
+                None | Some(Value::Null) => id.map(|id| (id, None)),
+                Some(version) => id.zip(version.as_u64()).map(|(id, version)| (id, Some(version))),
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    };
+    let found = found.filter(|(id, _)| !id.is_empty());
+    if found.is_none() {
+        faults.add(place.clone(), format!("`{place}` is an id, or {{id, expected_version}}"));
+    }
+    found
+}
+
+fn check_lines(value: &Value, faults: &mut Faults) {
+    for (index, value) in entries("lines", value, LINES_MAX, faults).iter().enumerate() {
+        line(&Place::of("lines").entry(index), value, faults);
+    }
 }
 
 /// A line by the channel's number for it (`detail`, or `detail_no` as the channel writes it), and how many units of it.
-fn line(index: usize, value: &Value) -> Result<(String, u32), Problem> {
-    let path = format!("lines[{index}]");
-    let Some(fields) = value.as_object() else { return Err(refused(path.as_str(), format!("`{path}` is an object"))) };
-    unknown(fields, &format!("{path}."), &["detail", "detail_no", "quantity"])?;
+fn line(place: &Place, value: &Value, faults: &mut Faults) -> Option<(String, u32)> {
+    let Some(fields) = value.as_object() else {
+        faults.add(place.clone(), format!("`{place}` is an object"));
+        return None;
+    };
+    unknown(fields, place, &["detail", "detail_no", "quantity"], faults);
     let detail = ["detail", "detail_no"].iter().find_map(|name| fields.get(*name)?.as_str());
-    let quantity = fields.get("quantity").and_then(Value::as_u64).and_then(|units| u32::try_from(units).ok());
-    match (detail.filter(|text| !text.trim().is_empty()), quantity.filter(|units| *units > 0)) {
-        (Some(detail), Some(units)) => Ok((detail.trim().to_owned(), units)),
-        (None, _) => Err(refused(format!("{path}.detail"), format!("`{path}.detail` is the number of a line"))),
-        (_, None) => Err(refused(format!("{path}.quantity"), format!("`{path}.quantity` is 1 or more"))),
+    let detail = detail.map(str::trim).filter(|text| !text.is_empty());
+    if detail.is_none() {
+        let at = place.part("detail");
+        faults.add(at.clone(), format!("`{at}` is the number of a line"));
     }
+    let units = fields.get("quantity").and_then(Value::as_u64).and_then(|units| u32::try_from(units).ok());
+    let units = units.filter(|units| *units > 0);
+    if units.is_none() {
+        let at = place.part("quantity");
+        faults.add(at.clone(), format!("`{at}` is 1 or more"));
+    }
+    detail.map(str::to_owned).zip(units)
 }
 
-fn check_tickets(value: &Value) -> Result<(), Problem> {
-    let Some(listed) = value.as_array() else { return Err(refused("tickets", "`tickets` is a list")) };
-    if listed.is_empty() || listed.len() > TICKETS_MAX {
-        return Err(refused("tickets", format!("`tickets` has 1 to {TICKETS_MAX} entries")));
-    }
+fn check_tickets(value: &Value, faults: &mut Faults) {
     let mut codes = std::collections::BTreeSet::new();
-    for (index, value) in listed.iter().enumerate() {
-        let ticket = ticket(index, value)?;
+    for (index, value) in entries("tickets", value, TICKETS_MAX, faults).iter().enumerate() {
+        let place = Place::of("tickets").entry(index);
+        let Some(ticket) = ticket(&place, value, faults) else { continue };
         if !codes.insert(ticket.code.reveal().to_owned()) {
-            let path = format!("tickets[{index}].code");
-            return Err(refused(path.as_str(), format!("`{path}` comes twice; one code admits once")));
+            let at = place.part("code");
+            faults.add(at.clone(), format!("`{at}` comes twice; one code admits once"));
         }
     }
-    Ok(())
 }
 
-fn ticket(index: usize, value: &Value) -> Result<NewTicket, Problem> {
-    let path = format!("tickets[{index}]");
-    let at = |name: &str| format!("{path}.{name}");
-    let Some(fields) = value.as_object() else { return Err(refused(path.as_str(), format!("`{path}` is an object"))) };
-    unknown(fields, &format!("{path}."), &["code", "kind", "project_id", "name"])?;
-    let kind: TicketKind = fields
-        .get("kind")
-        .map_or(Some(TicketKind::Code), |kind| serde_json::from_value(kind.clone()).ok())
-        .ok_or_else(|| refused(at("kind"), format!("`{}` is one of code, qr, url, document", at("kind"))))?;
-    let chars_max = chars_max(kind);
-    let text = |name: &str, chars_max: usize| -> Result<Option<String>, Problem> {
-        match fields.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if (1..=chars_max).contains(&text.trim().chars().count()) => {
-                Ok(Some(text.trim().to_owned()))
-            }
-            Some(_) => Err(refused(at(name), format!("`{}` is text of 1 to {chars_max} characters", at(name)))),
+fn ticket(place: &Place, value: &Value, faults: &mut Faults) -> Option<NewTicket> {
+    let Some(fields) = value.as_object() else {
+        faults.add(place.clone(), format!("`{place}` is an object"));
+        return None;
+    };
+    unknown(fields, place, &["code", "kind", "project_id", "name"], faults);
+    let kind = fields.get("kind");
+    let kind: Option<TicketKind> =
+        kind.map_or(Some(TicketKind::Code), |kind| serde_json::from_value(kind.clone()).ok());
+    if kind.is_none() {
+        let at = place.part("kind");
+        faults.add(at.clone(), format!("`{at}` is one of code, qr, url, document"));
+    }
+    // Of a kind that is none, a code may be as long as any.
+    let chars_max = kind.map_or(QR_CHARS_MAX, chars_max);
+    let mut text = |name: &str, chars_max: usize| match fields.get(name) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) if (1..=chars_max).contains(&text.trim().chars().count()) => {
+            Some(text.trim().to_owned())
+        }
+        Some(_) => {
+            let at = place.part(name);
+            faults.add(at.clone(), format!("`{at}` is text of 1 to {chars_max} characters"));
+            None
         }
     };
-    let code = text("code", chars_max)?
-        .ok_or_else(|| refused(at("code"), format!("`{}` is missing: what admits the guest", at("code"))))?;
-    Ok(NewTicket {
+    let (code, project_id, name) =
+        (text("code", chars_max), text("project_id", CODE_CHARS_MAX), text("name", CODE_CHARS_MAX));
+    let Some(code) = code else {
+        // Where it is there and wrong, that was said.
+        let at = place.part("code");
+        faults.add(at.clone(), format!("`{at}` is missing: what admits the guest"));
+        return None;
+    };
+    Some(NewTicket {
         code: DocumentNumber::new(code),
-        kind,
-        project_id: text("project_id", CODE_CHARS_MAX)?.map(ForeignNumber::new),
-        name: text("name", CODE_CHARS_MAX)?.map(ForeignName::new),
+        kind: kind?,
+        project_id: project_id.map(ForeignNumber::new),
+        name: name.map(ForeignName::new),
     })
 }
 
@@ -352,6 +447,66 @@ mod tests {
             assert_eq!((problem.status, problem.field.as_deref()), (422, Some(field)), "{body}");
         }
         assert_eq!(Given::read(b"{", KNOWN).unwrap_err().status, 400);
+    }
+
+    fn pointers(body: &str, known: &'static [Field]) -> Vec<String> {
+        let problem = Given::read(body.as_bytes(), known).unwrap_err();
+        let errors = problem.errors.unwrap_or_default();
+        let listed = errors.as_array().cloned().unwrap_or_default();
+        listed.iter().map(|error| error["pointer"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let body = r#"{"why":"x","fee":"1","tickets":[
+            {"kind":"stone"}, {"code":"A"}, {"code":"A","colour":"red","name":7}, 5]}"#;
+        let expected = [
+            "/why",
+            "/reason",
+            "/fee",
+            "/tickets/0/kind",
+            "/tickets/0/code",
+            "/tickets/2/colour",
+            "/tickets/2/name",
+            "/tickets/2/code",
+            "/tickets/3",
+        ];
+        assert_eq!(pointers(body, KNOWN), expected);
+        assert_eq!(pointers("[]", KNOWN), [""]);
+        assert_eq!(pointers("{", KNOWN), [""]);
+    }
+
+    #[test]
+    fn what_people_give_of_themselves_is_judged_with_the_rest() {
+        static PEOPLE: &[Field] = &[
+            Field { name: "name", kind: FieldKind::Name, needed: true, about: "" },
+            Field { name: "email", kind: FieldKind::Email, needed: true, about: "" },
+            Field { name: "mobile", kind: FieldKind::Telephone, needed: true, about: "" },
+            Field { name: "password", kind: FieldKind::NewPassword, needed: true, about: "" },
+            Field { name: "role", kind: FieldKind::Word(&["admin", "viewer"]), needed: true, about: "" },
+            Field { name: "scope", kind: FieldKind::Scope, needed: true, about: "" },
+            Field { name: "to", kind: FieldKind::Date, needed: true, about: "" },
+        ];
+        let all = ["/name", "/email", "/mobile", "/password", "/role", "/scope", "/to"];
+        assert_eq!(pointers("{}", PEOPLE), all);
+        let wrong = r#"{"name":" ","email":"x","mobile":"none","password":"short","role":"boss","scope":{"kind":"planet"},
+            "to":"tomorrow"}"#;
+        assert_eq!(pointers(wrong, PEOPLE), all);
+        let right = r#"{"name":"Kim","email":"kim@desk.example","mobile":"010-1234-5678","password":"kim@desk.example is me",
+            "role":"admin","scope":{"kind":"agency","id":"a"},"to":"2026-12-01"}"#;
+        assert_eq!(pointers(right, PEOPLE), ["/password"], "it holds the address");
+    }
+
+    #[test]
+    fn lines_and_items_are_judged_one_by_one() {
+        static MANY: &[Field] = &[
+            Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "" },
+            Field { name: "items", kind: FieldKind::Items, needed: false, about: "" },
+        ];
+        let body =
+            r#"{"lines":[{}, {"detail":"1","quantity":1}, 7],"items":["", "a", {"id":"b","expected_version":-1}]}"#;
+        let expected = ["/lines/0/detail", "/lines/0/quantity", "/lines/2", "/items/0", "/items/2"];
+        assert_eq!(pointers(body, MANY), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use ticketbridge_core::port::FieldError;
 use ticketbridge_core::{Millis, Order, OrderId, TimeZone};
 use ticketbridge_store::{
     BulkItem, BulkRow, BulkState, ItemEnd, ItemState, LeaseToken, NewBulk, PageRequest, StoreError, Tx,
@@ -24,6 +25,7 @@ use crate::http::ops::answers::{Time, bulk as told};
 use crate::http::ops::body::{MANY_MAX, refused};
 use crate::http::ops::call::{Body, Call, Failure, Outcome, Request, Said, Verb};
 use crate::http::ops::deliveries::{self, Change};
+use crate::http::ops::faults::{Faults, Place};
 use crate::http::ops::gate::{Insider, body_of};
 use crate::http::ops::query::{Asked, LIMIT_MAX, listed};
 use crate::http::ops::view::common_zone;
@@ -117,9 +119,14 @@ struct Judged {
 pub(crate) async fn begin(request: Request) -> Outcome {
     let (act, on) = act_of(&request)?;
     let reason = request.given.text("reason");
-    if wants_reason(act) && reason.is_none() {
-        return Err(refused("reason", "`reason` is missing: why; it goes into the history of each").into());
+    let mut faults = Faults::default();
+    if request.given.has("items") == request.given.has("match") {
+        faults.add(Place::of("items"), "give `items` or `match`: one of them says what is acted on");
     }
+    if wants_reason(act) && reason.is_none() {
+        faults.add(Place::of("reason"), "`reason` is missing: why; it goes into the history of each");
+    }
+    faults.end()?;
     let judged = match on {
         On::Orders => judge_orders(&request, act).await?,
         On::Deliveries => judge_deliveries(&request, act).await?,
@@ -246,8 +253,12 @@ fn wanted(request: &Request, on: On) -> Result<Wanted, Failure> {
             };
             let known = request.calls.iter().find(|call| call.path == path && call.verb == Verb::Get);
             let params = known.map_or(&[][..], |call| call.query);
-            let query = Asked::of_object(&filters, params)?;
-            Ok(Wanted::Match(query))
+            let within = |problem: Problem| {
+                let pointer = format!("/match/{}", problem.field.as_deref().unwrap_or_default());
+                let error = FieldError { pointer, detail: problem.detail.clone() };
+                problem.with_errors(&[error])
+            };
+            Ok(Wanted::Match(Asked::of_object(&filters, params).map_err(within)?))
         }
         (Some(_), Some(_)) | (None, None) => {
             Err(refused("items", "give `items` or `match`: one of them says what is acted on").into())

@@ -14,10 +14,12 @@ use crate::accounts::scope::Access;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
 use crate::http::ops::answers::partners;
-use crate::http::ops::body::{chars_max, object, refused};
+use crate::http::ops::body::{self, chars_max, object, unknown};
 use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
+use crate::http::ops::faults::{Faults, Place};
 use crate::http::ops::partners::shared_with_others;
+use crate::http::ops::query::refused;
 use crate::http::problem::Problem;
 
 /// A configured pool.
@@ -193,17 +195,27 @@ fn given(request: &Request, pool: &Pool) -> Result<Vec<String>, Failure> {
 fn from_json(raw: &[u8]) -> Result<Vec<String>, Problem> {
     let mut fields = object(raw)?;
     let known = ["codes", "expected_version"];
-    if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-        return Err(refused(name.as_str(), format!("there is no field `{name}`; known: {}", known.join(", "))));
+    let mut faults = Faults::default();
+    unknown(&fields, &Place::default(), &known, &mut faults);
+    let listed = match fields.remove("codes") {
+        Some(Value::Array(listed)) => listed,
+        Some(_) | None => {
+            faults.add(Place::of("codes"), "`codes` is missing: a list of texts");
+            Vec::new()
+        }
+    };
+    let mut codes = Vec::with_capacity(listed.len());
+    for (index, value) in listed.iter().enumerate() {
+        match value.as_str() {
+            Some(text) => codes.push(text.trim().to_owned()),
+            None => {
+                let place = Place::of("codes").entry(index);
+                faults.add(place.clone(), format!("`{place}` is not text"));
+            }
+        }
     }
-    let Some(Value::Array(listed)) = fields.remove("codes") else {
-        return Err(refused("codes", "`codes` is missing: a list of texts"));
-    };
-    let read = |(index, value): (usize, &Value)| match value.as_str() {
-        Some(text) => Ok(text.trim().to_owned()),
-        None => Err(refused(format!("codes[{index}]"), format!("`codes[{index}]` is not text"))),
-    };
-    listed.iter().enumerate().map(read).collect()
+    faults.end()?;
+    Ok(codes)
 }
 
 /// What a column of codes may be called, without the case of its letters.
@@ -266,7 +278,7 @@ pub(crate) fn from_csv(raw: &[u8], named: Option<&str>) -> Result<Vec<String>, P
     };
     let cell = |(index, row): (usize, &Vec<String>)| match row.get(column) {
         Some(cell) => Ok(cell.trim().to_owned()),
-        None => Err(refused(format!("line {}", index + 2), "this line has no cell in the column of the codes")),
+        None => Err(refused(&format!("line {}", index + 2), "this line has no cell in the column of the codes")),
     };
     rows.iter().skip(1).enumerate().map(cell).collect()
 }
@@ -361,16 +373,17 @@ fn rows_of(text: &str) -> Vec<Vec<String>> {
 
 fn check_codes(codes: &[String], kind: TicketKind) -> Result<(), Problem> {
     if codes.is_empty() {
-        return Err(refused("codes", "there is no code; give at least one"));
+        return Err(body::refused("codes", "there is no code; give at least one"));
     }
     let chars_max = chars_max(kind);
+    let mut faults = Faults::default();
     for (index, code) in codes.iter().enumerate() {
         if !(1..=chars_max).contains(&code.chars().count()) || code.chars().any(char::is_control) {
             let sentence = format!("code number {} is not text of 1 to {chars_max} characters", index + 1);
-            return Err(refused(format!("codes[{index}]"), sentence));
+            faults.add(Place::of("codes").entry(index), sentence);
         }
     }
-    Ok(())
+    faults.end()
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use crate::config::CreditAccount;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
 use crate::http::ops::answers::books::Credit;
-use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
+use crate::http::ops::faults::{Faults, Place};
 use crate::http::ops::partners::shared_with_others;
 use crate::http::problem::Problem;
 
@@ -58,13 +58,15 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
     }
     check_version(&request)?;
     let amount = request.given.amount("amount").unwrap_or_default();
-    if !(1..=AMOUNT_MAX).contains(&amount) {
-        return Err(refused("amount", format!("`amount` is 1 to {AMOUNT_MAX} minor units")).into());
-    }
     let reference = request.given.needed("reference");
-    if reference.len() > REFERENCE_BYTES_MAX {
-        return Err(refused("reference", format!("`reference` has at most {REFERENCE_BYTES_MAX} bytes")).into());
+    let mut faults = Faults::default();
+    if !(1..=AMOUNT_MAX).contains(&amount) {
+        faults.add(Place::of("amount"), format!("`amount` is 1 to {AMOUNT_MAX} minor units"));
     }
+    if reference.len() > REFERENCE_BYTES_MAX {
+        faults.add(Place::of("reference"), format!("`reference` has at most {REFERENCE_BYTES_MAX} bytes"));
+    }
+    faults.end()?;
     let reference = kept(request.shared.engine.store().sealer(), &account.id, reference);
     let engine = &request.shared.engine;
     let now = engine.clock().now();

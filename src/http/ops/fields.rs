@@ -48,6 +48,20 @@ pub(crate) struct Field {
 pub(crate) enum FieldKind {
     /// Text with something in it.
     Text,
+    /// The name of somebody or something: text that is not long.
+    Name,
+    /// One of these.
+    Word(&'static [&'static str]),
+    /// An e-mail address.
+    Email,
+    /// A telephone number of somebody with an account.
+    Telephone,
+    /// A guest's phone: all digits of it, however it is written.
+    GuestPhone,
+    /// A password that is to be somebody's.
+    NewPassword,
+    /// `YYYY-MM-DD`.
+    Date,
     /// A whole number.
     Amount,
     /// A whole number, zero or more.

@@ -448,8 +448,13 @@ fn subject(call: &Call, request: &Request) -> serde_json::Map<String, serde_json
     for field in fields {
         let is_said = match field.kind {
             FieldKind::Amount | FieldKind::Flag | FieldKind::Time | FieldKind::Scope => true,
-            FieldKind::Text => NAMES.contains(&field.name),
-            FieldKind::Version
+            FieldKind::Text | FieldKind::Word(_) | FieldKind::Date => NAMES.contains(&field.name),
+            FieldKind::Name
+            | FieldKind::Email
+            | FieldKind::Telephone
+            | FieldKind::GuestPhone
+            | FieldKind::NewPassword
+            | FieldKind::Version
             | FieldKind::Tickets
             | FieldKind::Lines
             | FieldKind::Items

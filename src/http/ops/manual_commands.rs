@@ -16,7 +16,6 @@ use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
-use crate::http::ops::words::ATTENTION_KINDS;
 
 /// Under this name an answer shows the deliveries by which what was asked for is carried out already.
 pub(crate) const UNDER_WAY: &str = "under_way";
@@ -122,10 +121,8 @@ pub(crate) async fn revoke_link(request: Request) -> Outcome {
 /// `POST orders/{id}/settle-attention`.
 pub(crate) async fn settle_attention(request: Request) -> Outcome {
     let word = request.given.needed("kind");
-    let Ok(kind) = serde_json::from_value::<AttentionKind>(Value::from(word.as_str())) else {
-        let sentence = format!("`kind` is one of {}", ATTENTION_KINDS.join(", "));
-        return Err(refused("kind", sentence).into());
-    };
+    let kind = serde_json::from_value::<AttentionKind>(Value::from(word.as_str()));
+    let kind = kind.map_err(|_| refused("kind", "`kind` is no flag"))?;
     on_order(request, |request| Command::SettleAttention { kind, reason: request.given.needed("reason").into() }).await
 }
 

@@ -10,7 +10,7 @@ use crate::http::ops::answers::Shape;
 use crate::http::ops::answers::config::Problem;
 use crate::http::ops::answers::order::NewTicket;
 use crate::http::ops::answers::people::Scope;
-use crate::http::ops::body::{LINES_MAX, MANY_MAX};
+use crate::http::ops::body::{LINES_MAX, MANY_MAX, NAME_CHARS_MAX, PHONE_DIGITS_MIN};
 use crate::http::ops::call::{Answer, Body, Call, Outcome, PREFIX, Request, Said, Verb, Who};
 use crate::http::ops::fields::{Field, FieldKind, Param, ParamKind};
 use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
@@ -186,6 +186,13 @@ fn property(field: &Field, shapes: &mut SchemaGenerator) -> Value {
         FieldKind::Text => {
             json!({ "type": "string", "minLength": 1, "maxLength": ticketbridge_core::limits::TEXT_CHARS_MAX })
         }
+        FieldKind::Name => json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX }),
+        FieldKind::Word(words) => json!({ "type": "string", "enum": words }),
+        FieldKind::Email => json!({ "type": "string", "format": "email", "maxLength": NAME_CHARS_MAX }),
+        FieldKind::Telephone => json!({ "type": "string", "minLength": 5, "maxLength": NAME_CHARS_MAX }),
+        FieldKind::GuestPhone => json!({ "type": "string", "minLength": PHONE_DIGITS_MIN }),
+        FieldKind::NewPassword => json!({ "type": "string", "minLength": 10, "format": "password" }),
+        FieldKind::Date => json!({ "type": "string", "format": "date" }),
         FieldKind::Amount => json!({ "type": "integer" }),
         FieldKind::Version => json!({ "type": "integer", "minimum": 0 }),
         FieldKind::Flag => json!({ "type": "boolean", "default": false }),

@@ -9,12 +9,11 @@ use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
 use crate::accounts::{self, About};
-use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::guests::phone_of;
 use crate::http::ops::query::{Asked, listed};
-use crate::http::ops::{body, call_texts, query};
 use crate::http::ops::view;
+use crate::http::ops::{body, call_texts, query};
 use crate::http::problem::Problem;
 
 /// `GET orders`.
@@ -66,13 +65,13 @@ fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
             Err(_) => {
                 let known = super::words::ATTENTION_KINDS.join(", ");
                 let sentence = format!("`attention` is \"{text}\"; it is any, or one of {known}");
-                return Err(refused("attention", sentence).into());
+                return Err(query::refused("attention", sentence).into());
             }
         },
     };
     match (kind, query.text("waiting")) {
         (Some(_), Some(_)) => {
-            Err(refused("waiting", "`waiting` and `attention` are two questions; ask one of them").into())
+            Err(query::refused("waiting", "`waiting` and `attention` are two questions; ask one of them").into())
         }
         (None, Some(_)) => Ok(Some(Needing::Decision)),
         (kind, None) => Ok(kind),
@@ -83,13 +82,15 @@ fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
 pub(crate) async fn search(request: Request) -> Outcome {
     let engine = &request.shared.engine;
     let (guest, by) = match (request.given.has("phone"), request.given.text("name")) {
-        (true, None) => (vec![engine.guest_hash(phone_of(&request)?.reveal())], "phone"),
+        (true, None) => (vec![engine.guest_hash(phone_of(&request).reveal())], "phone"),
         (false, Some(name)) => (engine.name_hashes(&name), "name"),
-        (true, Some(_)) => return Err(refused("name", "`phone` and `name` are two questions; ask one of them").into()),
-        (false, None) => return Err(refused("phone", "`phone` or `name` is needed: whom is it about?").into()),
+        (true, Some(_)) => {
+            return Err(body::refused("name", "`phone` and `name` are two questions; ask one of them").into());
+        }
+        (false, None) => return Err(body::refused("phone", "`phone` or `name` is needed: whom is it about?").into()),
     };
     if guest.is_empty() {
-        return Err(refused("name", "`name` has no letter in it").into());
+        return Err(body::refused("name", "`name` has no letter in it").into());
     }
     let filter = OrderFilter { guest, within: request.reach.within(), ..OrderFilter::default() };
     let page = engine.store().list_orders(&filter, &request.query.page()).await?;
@@ -152,7 +153,7 @@ pub(crate) async fn of_filter(request: &Request, query: &Asked) -> Result<Option
         None => Ok(None),
         Some(name) if name.contains(':') => Ok(Some(named(request, name).await?.id)),
         Some(name) if name.starts_with("ord_") => Ok(Some(OrderId::from(name))),
-        Some(_) => Err(refused(
+        Some(_) => Err(query::refused(
             "order",
             "`order` is no id of ours (`ord_…`), nor channel:number with the channel's own number",
         )

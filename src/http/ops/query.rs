@@ -23,7 +23,8 @@ pub(crate) const LIMIT_MAX: u32 = 200;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked(Vec<(&'static str, String)>);
 
-fn refused(name: &str, sentence: String) -> Problem {
+/// A 422 about a parameter.
+pub(crate) fn refused(name: &str, sentence: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(name)
 }
 

@@ -7,9 +7,9 @@ use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 
 use crate::housekeeping::reconcile::{Reconciliation, Scope, reconcile};
 use crate::http::ops::answers::{Time, books};
-use crate::http::ops::body::refused;
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::config::everything_only;
+use crate::http::ops::query::refused;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 

@@ -3,8 +3,8 @@
 //! Statements (PA-05), for settlement officers.
 
 use http::StatusCode;
+use ticketbridge_core::TimeZone;
 use ticketbridge_core::product::{Currency, DateRange};
-use ticketbridge_core::{Date, TimeZone};
 
 use ticketbridge_store::Tx;
 
@@ -14,12 +14,12 @@ use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
 use crate::http::ops::answers::Time;
 use crate::http::ops::answers::books::{self, Settled, StatementLine, Totals};
-use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
 use crate::http::ops::credit::account_named;
 use crate::http::ops::partners::shared_with_others;
 use crate::http::ops::view::common_zone;
+use crate::http::ops::{body, query};
 use crate::http::problem::Problem;
 use crate::statement::{Line, Statement, StatementError, Whose};
 
@@ -37,7 +37,7 @@ pub(crate) async fn show(request: Request) -> Outcome {
             let zone = period_zone(&request, |channel| channel.credit_account.as_deref() == Some(&account.id));
             Statement::of_account(request.shared.engine.store(), account, period, zone).await?
         }
-        _ => return Err(refused("settle_id", "give either `settle_id` or `account`").into()),
+        _ => return Err(query::refused("settle_id", "give either `settle_id` or `account`").into()),
     };
     let wants_csv = match request.query.text("format") {
         Some(format) => format == "csv",
@@ -86,7 +86,7 @@ fn line(of: &Line, zone: TimeZone) -> StatementLine<'_> {
 fn period(request: &Request) -> Result<DateRange, Failure> {
     let day = |name: &'static str| {
         let missing =
-            || refused(name, format!("`{name}` is missing: a date YYYY-MM-DD; both days belong to the period"));
+            || query::refused(name, format!("`{name}` is missing: a date YYYY-MM-DD; both days belong to the period"));
         request.query.date(name).ok_or_else(missing)
     };
     Ok(DateRange { from: day("from")?, to: day("to")? })
@@ -154,13 +154,11 @@ pub(crate) async fn close(request: Request) -> Outcome {
         let sentence = "there is no settle unit of this name";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).at("settle_id").into());
     }
-    let Some(to) = request.given.text("to").as_deref().and_then(Date::parse) else {
-        return Err(refused("to", "`to` is a date YYYY-MM-DD: the last day that is settled").into());
-    };
+    let to = request.given.date("to").ok_or_else(|| body::refused("to", "`to` is a date YYYY-MM-DD"))?;
     let zone = settled_zone(&request, &settle_id);
     let (until, now) = (zone.end_of(to), request.shared.engine.clock().now());
     if until > now {
-        return Err(refused("to", "`to` is a day that is over: what is still to come cannot be settled").into());
+        return Err(body::refused("to", "`to` is a day that is over: what is still to come cannot be settled").into());
     }
     let store = request.shared.engine.store();
     let (work, once) = (std::sync::Arc::new((settle_id.clone(), request.holder.name.clone())), request.once.clone());
@@ -194,6 +192,6 @@ impl From<StatementError> for Failure {
             StatementError::Currencies(_) => "currency",
             StatementError::Store(error) => return error.clone().into(),
         };
-        refused(field, format!("{error}")).into()
+        query::refused(field, error.to_string()).into()
     }
 }

@@ -6,8 +6,8 @@ use crate::http::ops::answers::{self, Shape};
 use crate::http::ops::call::{Answer, Body, Call, Verb, Who};
 use crate::http::ops::fields::{Field, FieldKind, Param, ParamKind};
 use crate::http::ops::words::{
-    ACCOUNT_STATES, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, ORDER_STATES, PAYMENT_STATES,
-    REFUND_STATES, TICKETING_STATES, VERDICTS,
+    ACCOUNT_STATES, ATTENTION_KINDS, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, LANGUAGES,
+    ORDER_STATES, PAYMENT_STATES, REFUND_STATES, ROLES, TICKETING_STATES, VERDICTS,
 };
 use crate::http::ops::{
     audit, bulk, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi,
@@ -51,20 +51,26 @@ const REASON: Field =
 const AT: Field = Field { name: "at", kind: FieldKind::Time, needed: false, about: "When; now when left out." };
 
 const A_GUEST: Body = Body::Fields(&[
-    Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
+    Field { name: "phone", kind: FieldKind::GuestPhone, needed: true, about: "The guest's phone, all digits." },
     REASON,
 ]);
 const WHOM: Body = Body::Fields(&[
-    text_field("phone", false, "The guest's phone, all digits; this or `name`."),
+    Field {
+        name: "phone",
+        kind: FieldKind::GuestPhone,
+        needed: false,
+        about: "The guest's phone, all digits; this or `name`.",
+    },
     text_field("name", false, "The guest's name, all of it, its words in any order; this or `phone`."),
     REASON,
 ]);
-const NAME: Field = text_field("name", true, "The name.");
-const MOBILE: Field = text_field("mobile", true, "The mobile number.");
-const DIRECT: Field = text_field("direct", true, "The direct number.");
-const PASSWORD: Field = text_field("password", true, "A password of ten characters or more.");
+const NAME: Field = field("name", FieldKind::Name, true, "The name.");
+const MOBILE: Field = field("mobile", FieldKind::Telephone, true, "The mobile number.");
+const DIRECT: Field = field("direct", FieldKind::Telephone, true, "The direct number.");
+const PASSWORD: Field = field("password", FieldKind::NewPassword, true, "A password of ten characters or more.");
+const ROLE: Field = field("role", FieldKind::Word(ROLES), true, "admin, operator, settlement or viewer.");
 const A_GRANT: Body = Body::Fields(&[
-    text_field("role", true, "admin, operator, settlement or viewer."),
+    ROLE,
     Field {
         name: "scope",
         kind: FieldKind::Scope,
@@ -74,7 +80,10 @@ const A_GRANT: Body = Body::Fields(&[
 ]);
 
 const fn text_field(name: &'static str, needed: bool, about: &'static str) -> Field {
-    Field { name, kind: FieldKind::Text, needed, about }
+    field(name, FieldKind::Text, needed, about)
+}
+const fn field(name: &'static str, kind: FieldKind, needed: bool, about: &'static str) -> Field {
+    Field { name, kind, needed, about }
 }
 const fn credential(name: &'static str, needed: bool) -> Field {
     Field {
@@ -172,7 +181,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Post "/orders/{id}/payment-links/revoke", "Take the live payment link back.", Operators, &[], NOTHING,
         Answer::One(Shape::of::<answers::order::Order>()), manual_commands::revoke_link),
     call!(Post "/orders/{id}/settle-attention", "Say that what the order is flagged for was seen to; what ends by an act is refused.", Operators, &[],
-        Body::Fields(&[text_field("kind", true, "Which flag: the `kind` of an attention."), REASON, VERSION]),
+        Body::Fields(&[field("kind", FieldKind::Word(ATTENTION_KINDS), true, "Which flag: the `kind` of an attention."), REASON, VERSION]),
         Answer::One(Shape::of::<answers::order::Order>()), manual_commands::settle_attention),
     call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
         Answer::One(Shape::of::<answers::guests::Guests>()), reveal::reveal),
@@ -254,7 +263,7 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One(Shape::of::<answers::guests::GuestErasure>()), guests::erase),
     call!(Post "/statements/close", "Settle everything of a settle unit up to the end of a day.", Settlement, &[], Body::Fields(&[
         text_field("settle_id", true, "The settle unit."),
-        text_field("to", true, "The last day that is settled, YYYY-MM-DD; it is over."),
+        field("to", FieldKind::Date, true, "The last day that is settled, YYYY-MM-DD; it is over."),
         VERSION,
     ]), Answer::One(Shape::of::<answers::books::Settled>()), statements::close),
     call!(Get "/partners", "Dealers, institutions, agencies, settle units and connections, with the addresses from which they may call.", Everyone,
@@ -277,9 +286,9 @@ pub(crate) static CALLS: &[Call] = &[
         session::list),
     call!(Delete "/sessions/{id}", "End one of them.", Person, &[], Body::None, Answer::One(Shape::of::<answers::people::SignedOut>()), session::end),
     call!(Post "/account", "Change one's language and numbers; a number wants a fresh factor.", Person, &[], Body::Fields(&[
-        text_field("language", false, "zh, ko or en."),
-        text_field("mobile", false, "The mobile number."),
-        text_field("direct", false, "The direct number."),
+        field("language", FieldKind::Word(LANGUAGES), false, "zh, ko or en."),
+        field("mobile", FieldKind::Telephone, false, "The mobile number."),
+        field("direct", FieldKind::Telephone, false, "The direct number."),
     ]), Answer::One(Shape::of::<answers::people::Session>()), session::change_account),
     call!(Post "/account/password", "Change one's password; one's other sessions end.", Person, &[], Body::Fields(&[
         text_field("current", true, "The password that is changed."), PASSWORD,
@@ -299,7 +308,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Delete "/account/passkeys/{id}", "Remove it; one's other sessions end. Wants a fresh factor.", Person, &[], Body::None,
         Answer::One(Shape::of::<answers::passkeys::Removed>()), passkeys::remove),
     call!(Post "/sign-up", "Ask for an account; an administrator of the agency approves it.", Anybody, &[], Body::Fields(&[
-        NAME, text_field("email", true, "The e-mail address."), text_field("agency_code", true, "The agency's code."), MOBILE, DIRECT,
+        NAME, field("email", FieldKind::Email, true, "The e-mail address."), text_field("agency_code", true, "The agency's code."), MOBILE, DIRECT,
         PASSWORD,
     ]), Answer::One(Shape::of::<answers::people::SignedUp>()), people::sign_up),
     call!(Get "/accounts", "Accounts, newest first.", Administrators, &[
@@ -323,8 +332,8 @@ pub(crate) static CALLS: &[Call] = &[
         word("state", INVITATION_STATES, "In this state."), LIMIT, CURSOR,
     ], Body::None, Answer::Page(Shape::of::<answers::people::Invitation>()), people::invitations),
     call!(Post "/invitations", "Invite somebody; the link is shown this once.", Administrators, &[], Body::Fields(&[
-        text_field("email", true, "His e-mail address."),
-        text_field("role", true, "admin, operator, settlement or viewer."),
+        field("email", FieldKind::Email, true, "His e-mail address."),
+        ROLE,
         Field { name: "scope", kind: FieldKind::Scope, needed: true, about: "Whose data he will see." },
     ]), Answer::One(Shape::of::<answers::people::Invited>()), people::invite),
     call!(Post "/invitations/{id}/revoke", "Take an invitation back, as long as nobody has accepted it.", Administrators, &[],

@@ -84,6 +84,10 @@ pub(crate) const WAITS: &[&str] = &[
 pub(crate) const ACCOUNT_STATES: &[&str] = &["pending_approval", "active", "inactive"];
 pub(crate) const INVITATION_STATES: &[&str] = &["pending", "accepted", "revoked", "expired"];
 
+/// The languages that are spoken.
+pub(crate) const LANGUAGES: &[&str] = &["zh", "ko", "en"];
+pub(crate) const ROLES: &[&str] = &["admin", "operator", "settlement", "viewer"];
+
 /// What an order may need a person for; a test compares them with the core's own.
 pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "refund_under_review",
@@ -168,6 +172,7 @@ mod tests {
         assert_eq!(Waits::ALL.map(Waits::word), WAITS);
         are_all::<AccountState>(ACCOUNT_STATES);
         are_all::<InvitationState>(INVITATION_STATES);
+        assert_eq!(crate::config::Role::WORDS.map(|(word, _)| word), ROLES);
         are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);
     }
 }
