@@ -2,8 +2,9 @@
 
 //! What needs a person: said in the log when it begins, and with the command that helps.
 
-use ticketbridge_core::Order;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, TicketingState};
+use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::{BackendId, Order};
 
 /// The command that helps with what an order needs a person for, as it is typed.
 pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
@@ -19,6 +20,13 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         }
         AttentionKind::CancelRefused => {
             format!("refunds approve {case} --without-backend, or refunds reject {case} --reason TEXT")
+        }
+        // Nothing was asked of anybody: once the pool has codes, the delivery draws them.
+        AttentionKind::TicketingFailed if pool_of(order).is_some() => {
+            let pool = pool_of(order).map_or("POOL", BackendId::as_str);
+            format!(
+                "codes import {pool} FILE, then deliveries list --order {id} --state dead, and deliveries retry DELIVERY; or tickets issue {id} CODE, or orders cancel {id} --reason TEXT"
+            )
         }
         // Nobody knows whether the back-end has made them: to ask it again is the one way that makes none twice.
         AttentionKind::TicketingFailed if is_given_up(order) => {
@@ -75,6 +83,14 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
     }
     let word = serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
     format!("ticketbridge {command}; once it is seen to: orders settle {id} --kind {word} --reason TEXT")
+}
+
+/// The code pool that its tickets are drawn from.
+fn pool_of(order: &Order) -> Option<&BackendId> {
+    match &order.rules.booking.ticketing {
+        Ticketing::CodePool { pool } => Some(pool),
+        Ticketing::Backend { .. } | Ticketing::None => None,
+    }
 }
 
 /// Whether the back-end was asked for tickets in vain, and what came of it is not known.

@@ -175,3 +175,28 @@ async fn what_a_person_gives_from_the_list_of_a_pool_is_given_to_nobody_else() {
     )
     .await;
 }
+
+/// Nothing goes on by itself once a pool was empty for too long: what helps is said with its names.
+#[tokio::test]
+async fn an_order_of_an_empty_pool_says_how_the_pool_is_filled_and_what_then() {
+    let bridge = TestBridge::start().await;
+    of_the_pool(&bridge, 400).await;
+    for _ in 0..14 {
+        bridge.advance(Millis::minutes(11));
+        bridge.drain().await;
+    }
+    let order = bridge.order("V400").await;
+    let flags = order["attentions"].as_array().expect("a list");
+    let failed = flags.iter().find(|flag| flag["kind"] == "ticketing_failed").expect("it waits for a person");
+    let command = failed["command"].as_str().expect("a command");
+    let id = order["id"].as_str().expect("an id");
+    for part in ["codes import lp-2026 FILE", &format!("deliveries list --order {id}"), "deliveries retry DELIVERY"] {
+        assert!(command.contains(part), "{part}: {command}");
+    }
+    bridge.post("codes/lp-2026", &json!({ "codes": ["POOL-1"] })).await.expect(200);
+    let dead = bridge.get(&format!("deliveries?order={id}&state=dead")).await.expect(200).json();
+    let delivery = dead["items"][0]["id"].as_str().expect("a dead letter");
+    bridge.post(&format!("deliveries/{delivery}/retry"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(codes(&bridge.order("V400").await), ["POOL-1"]);
+}
