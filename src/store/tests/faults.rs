@@ -626,3 +626,40 @@ async fn a_lock_whose_file_was_taken_away_is_taken_anew() {
     let refused = store.ready().await.unwrap_err();
     assert!(matches!(refused, crate::StoreError::InUse { .. }), "{refused}");
 }
+
+/// The commonest slip with PostgreSQL 15 and later, and with MySQL: the user may enter the database and make nothing there.
+#[tokio::test]
+async fn a_user_who_may_make_no_tables_is_told_what_he_needs() {
+    use sea_orm::{ConnectionTrait as _, Database};
+    for_each_database_url(async |url| {
+        let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "sqlite") else { return };
+        let (database, user) = (rest.rsplit('/').next().unwrap(), format!("guest_{}", &rest[rest.len() - 8..]));
+        let database = database.split('?').next().unwrap();
+        let admin = Database::connect(&url).await.unwrap();
+        let is_mysql = scheme.starts_with('m');
+        let statements = if is_mysql {
+            vec![
+                format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'guest'"),
+                format!("GRANT SELECT ON {database}.* TO '{user}'@'%'"),
+            ]
+        } else {
+            vec![
+                format!("CREATE ROLE {user} LOGIN PASSWORD 'guest'"),
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+            ]
+        };
+        for statement in &statements {
+            admin.execute_unprepared(statement).await.unwrap();
+        }
+        let server = rest.rsplit_once('@').map_or(rest, |(_, server)| server);
+        let store = Store::connect(&format!("{scheme}://{user}:guest@{server}"), options()).await.unwrap();
+        let refused = store.migrate().await.unwrap_err();
+        store.close().await.unwrap();
+        let drop = if is_mysql { format!("DROP USER '{user}'@'%'") } else { format!("DROP ROLE {user}") };
+        admin.execute_unprepared(&drop).await.unwrap();
+        admin.close().await.unwrap();
+        assert!(matches!(refused, crate::StoreError::MayNotMigrate { .. }), "{scheme}: {refused:?}");
+        assert!(refused.to_string().contains("GRANT"), "{refused}");
+    })
+    .await;
+}
