@@ -464,7 +464,9 @@ async fn a_fee_is_between_zero_and_the_channels() {
     let case = bridge.get("refunds").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let approve = format!("refunds/{case}/approve");
     for fee in [-1, 501] {
-        bridge.post(&approve, &json!({ "fee": fee })).await.problem(422, "fee_out_of_range");
+        let refused = bridge.post(&approve, &json!({ "fee": fee })).await;
+        refused.problem(422, "fee_out_of_range");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/fee", "what only the case could find: {}", refused.text());
     }
     let said = bridge.post(&approve, &json!({ "fee": "500" })).await;
     said.problem(422, "invalid");

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::port::FieldError;
 use ticketbridge_core::quoted::Quoted;
 
 use crate::accounts::scope::Reach;
@@ -389,7 +390,7 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
     let is_first = request.turn == Turn::First;
     let language = request.language;
     let subject = subject(call, &request);
-    let mut said = (call.run)(request).await?;
+    let mut said = (call.run)(request).await.map_err(|failure| pointed(call, failure))?;
     languages::in_language(language, &mut said);
     if let Some(act) = call.act().filter(|_| is_first) {
         let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
@@ -410,6 +411,21 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
         accounts::note(&engine, &actor, &act, about).await?;
     }
     Ok(said)
+}
+
+/// The same, where it is a fault of one field of the body that only the act itself could find: with its pointer, as the others.
+fn pointed(call: &Call, failure: Failure) -> Failure {
+    let Failure::Problem(problem) = failure else { return failure };
+    let Body::Fields(fields) = call.body else { return Failure::Problem(problem) };
+    let named = problem.field.as_deref().and_then(|field| field.split(['.', '[']).next());
+    let is_of_body = named.is_some_and(|named| fields.iter().any(|field| field.name == named));
+    if is_of_body && problem.status == StatusCode::UNPROCESSABLE_ENTITY && problem.errors.is_none() {
+        let steps = problem.field.as_deref().into_iter().flat_map(|field| field.split(['.', '[']));
+        let pointer = steps.map(|step| format!("/{}", step.trim_end_matches(']'))).collect();
+        let error = FieldError { pointer, detail: problem.detail.clone() };
+        return problem.with_errors(&[error]).into();
+    }
+    Failure::Problem(problem)
 }
 
 /// What an act was done to, and with, as the audit says it: where no order says so, nothing else does. No field in which a guest, or a secret,
