@@ -61,7 +61,7 @@ async fn recorded(shared: &Shared, order: &Order, call: &CallRecord, guests: &Gu
     let until = UnixMillis(call.at.0 + call.duration.0 + 1);
     let pieces = shared.engine.store().read_tape((call.at, until), None, PIECES_MAX).await?;
     let pieces = pieces.iter().filter_map(|piece| serde_json::from_slice(&piece.content).ok());
-    let texts = pieces.filter_map(|piece: Piece| match (piece, call.direction) {
+    let mut texts = pieces.filter_map(|piece: Piece| match (piece, call.direction) {
         (Piece::Out(went), Direction::Out) if went.order.as_ref() == Some(&order.id) => {
             let (status, answered) = match &went.back {
                 Back::Answered { status, body, .. } => (Some(*status), text(body.as_bytes(), guests)),
@@ -81,7 +81,7 @@ async fn recorded(shared: &Shared, order: &Order, call: &CallRecord, guests: &Gu
         (Piece::Out(_) | Piece::In(_) | Piece::Task { .. } | Piece::Moved(_), Direction::In | Direction::Out) => None,
     });
     // With a token that was refused a call is made twice; what counted is the last.
-    Ok(texts.last().unwrap_or_default())
+    Ok(texts.next_back().unwrap_or_default())
 }
 
 /// A body as it may be shown; nothing where it was empty.
