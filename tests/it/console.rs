@@ -151,6 +151,9 @@ async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
     let act = format!("/console/act/orders/{}/reveal", order.id);
     browser.send(&act, &[("reason", "calls the desk"), ("back", &path)]).await.expect(303);
     assert!(browser.open(&path).await.expect(200).text().contains(&buyer));
+    let unfolded = browser.open(&format!("{path}?said={call}")).await.expect(200).text();
+    let (_, said) = unfolded.split_once("What was said").expect("what was said");
+    assert!(said.contains(&buyer) && !said.contains("Guests are masked here"), "{said}");
     // Signing out ends it.
     assert_eq!(location(&browser.send("/console/sign-out", &[]).await.expect(303)), "/console/sign-in");
     assert!(location(&browser.open(&path).await.expect(303)).starts_with("/console/sign-in?back="));

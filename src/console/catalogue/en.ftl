@@ -887,6 +887,7 @@ message-asked = What was said
 message-answered = What was answered
 message-gone = It is no longer kept.
 call-texts = What was asked and answered
+call-texts-masked = Guests are masked here, unless you have asked to see those of this order.
 call-texts-not-kept = Neither is kept: of messages that came in it is as long as `[retention] bodies` says, of everything else while `[recorder] keep` records it.
 
 # settings

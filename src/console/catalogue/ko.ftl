@@ -887,6 +887,7 @@ message-asked = 받은 내용
 message-answered = 응답한 내용
 message-gone = 더 이상 보관되지 않습니다.
 call-texts = 요청과 응답 내용
+call-texts-masked = 이 주문의 고객 정보 보기를 요청하지 않았다면 여기서는 마스킹됩니다.
 call-texts-not-kept = 보관되어 있지 않습니다: 받은 메시지는 `[retention] bodies` 기간 동안, 그 밖의 것은 `[recorder] keep` 로 기록하는 동안 보관됩니다.
 
 # settings

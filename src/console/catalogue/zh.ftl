@@ -887,6 +887,7 @@ message-asked = 收到的内容
 message-answered = 答复的内容
 message-gone = 已不再保存。
 call-texts = 所问与所答
+call-texts-masked = 此处游客信息已脱敏；已申请查看本订单游客信息者除外。
 call-texts-not-kept = 均未保存：收到的消息按 `[retention] bodies` 保存，其余仅在 `[recorder] keep` 记录期间保存。
 
 # settings

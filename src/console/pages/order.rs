@@ -359,7 +359,7 @@ fn texts(visit: &Visit, said: &Value) -> Markup {
     html! {
         @if said["asked"].is_null() && said["answered"].is_null() { p { (words.say("call-texts-not-kept")) } }
         @else {
-            p.quiet { (words.say("message-masked")) }
+            @if said["masked"] == true { p.quiet { (words.say("call-texts-masked")) } }
             h3 { (words.say("message-asked")) }
             @if !said["to"].is_null() { p { code { (text(&said["to"])) } } }
             (super::inbox::written(&said["asked"], "—", &words.say("message-asked")))

@@ -10,6 +10,7 @@ use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
 use crate::accounts::{self, About};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call_texts::Sight;
 use crate::http::ops::guests::phone_of;
 use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
@@ -106,9 +107,13 @@ pub(crate) async fn one(request: Request) -> Outcome {
     if !request.sees_clear(&order.id).await? {
         return Ok(Said::ok(&view::order(&request.running, &order)));
     }
-    let about = About { order: Some((order.id.clone(), order.channel.clone())), ..About::default() };
-    accounts::note(&request.shared.engine, &request.holder.key(), "looked_in_clear", about).await?;
+    note_looked_in_clear(&request, &order).await?;
     Ok(Said::in_clear(&view::order_in_clear(&request.running, &order)))
+}
+
+async fn note_looked_in_clear(request: &Request, order: &Order) -> Result<(), Failure> {
+    let about = About { order: Some((order.id.clone(), order.channel.clone())), ..About::default() };
+    Ok(accounts::note(&request.shared.engine, &request.holder.key(), "looked_in_clear", about).await?)
 }
 
 /// `GET orders/{id}/events`: newest first, as every list. The cursor is the number of the last event seen.
@@ -137,7 +142,11 @@ pub(crate) async fn calls(request: Request) -> Outcome {
     let (zone, guests) = (order.rules.channel.time_zone, Guests::of(&order));
     let mut told = listed(&page, |row| view::call(row, &guests, zone));
     if request.query.text("bodies") == Some("true") {
-        let texts = call_texts::of(&request.shared, &order, &page.items).await?;
+        let sight = if request.sees_clear(&order.id).await? { Sight::Clear } else { Sight::Masked };
+        if sight == Sight::Clear {
+            note_looked_in_clear(&request, &order).await?;
+        }
+        let texts = call_texts::of(&request.shared, &order, &page.items, sight).await?;
         told.items.iter_mut().zip(texts).for_each(|(call, said)| call.said = Some(said));
     }
     Ok(Said::ok(&told))

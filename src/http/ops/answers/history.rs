@@ -63,8 +63,8 @@ pub(crate) struct Call<'a> {
     pub(crate) said: Option<CallTexts>,
 }
 
-/// What was asked and answered in a call, guests masked whoever looks.
-#[derive(Debug, Default, Serialize, JsonSchema)]
+/// What was asked and answered in a call.
+#[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "call_texts")]
 pub(crate) struct CallTexts {
     /// Of a call of ours that was recorded: method and address.
@@ -73,6 +73,8 @@ pub(crate) struct CallTexts {
     pub(crate) asked: Option<Value>,
     /// The same.
     pub(crate) answered: Option<Value>,
+    /// Whether guests are masked: in a session that has asked to see those of this order they are not.
+    pub(crate) masked: bool,
 }
 
 /// Something that a partner is told or asked.
