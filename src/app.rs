@@ -275,9 +275,11 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     engine.index_old_guests().await.map_err(StartError::Index)?;
     engine.note_held_codes().await.map_err(StartError::Index)?;
     let (recorder, tape) = {
-        let engine = engine.clone();
-        Recorder::new(Arc::new(move || engine.running().config.recorder.keep.is_some()))
+        // Not the engine itself, which holds the recorder.
+        let (live, clock) = (engine.live().clone(), engine.clock().clone());
+        Recorder::new(Arc::new(move || live.at(|| clock.now()).config.recorder.keep.is_some()))
     };
+    engine.record_to(recorder.clone());
     let transport: Arc<dyn Transport> = Arc::new(Recording::new(transport, recorder.clone(), engine.clock().clone()));
     let worker = Worker::new(engine.clone(), transport);
     let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);

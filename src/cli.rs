@@ -30,8 +30,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::demo;
 pub use config_dir::ConfigDir;
-use terminal::in_runtime;
 pub(crate) use terminal::{fail, say, warn};
+use terminal::{in_one_thread, in_runtime};
 
 /// Middleware between the places where tickets are sold and the systems that issue them.
 #[derive(Debug, Parser)]
@@ -210,7 +210,7 @@ fn carry_out(arguments: Cli) -> ExitCode {
             in_runtime(healthcheck::healthcheck(config, question))
         }
         Command::Record(command) => in_runtime(long("the recording is read", record::record(command))),
-        Command::Replay(arguments) => in_runtime(long("the recording is played", record::play(arguments))),
+        Command::Replay(arguments) => in_one_thread(long("the recording is played", record::play(arguments))),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Schemas { name, out } => shell::schemas(name.as_deref(), out.as_deref()),
         Command::Completions { shell } => shell::completions(shell, Cli::command()),

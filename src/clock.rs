@@ -5,6 +5,7 @@
 mod agreed;
 pub(crate) mod timekeeping;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -133,6 +134,36 @@ impl Clock for ShiftedClock {
 #[derive(Clone, Debug)]
 pub struct TestClock {
     time: Arc<watch::Sender<TestTime>>,
+    sleepers: Arc<Mutex<Sleepers>>,
+}
+
+/// Who sleeps, each until his time.
+#[derive(Debug, Default)]
+struct Sleepers {
+    until: HashMap<u64, UnixMillis>,
+    last: u64,
+}
+
+/// One of them, until it is dropped.
+struct Asleep {
+    sleepers: Arc<Mutex<Sleepers>>,
+    number: u64,
+}
+
+impl Asleep {
+    fn until(at: UnixMillis, sleepers: &Arc<Mutex<Sleepers>>) -> Self {
+        let mut all = sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.last += 1;
+        let number = all.last;
+        all.until.insert(number, at);
+        Self { sleepers: sleepers.clone(), number }
+    }
+}
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).until.remove(&self.number);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +175,8 @@ struct TestTime {
 impl TestClock {
     /// A clock that shows `now`.
     pub fn at(now: UnixMillis) -> Self {
-        Self { time: Arc::new(watch::Sender::new(TestTime { now, monotonic: Duration::ZERO })) }
+        let time = Arc::new(watch::Sender::new(TestTime { now, monotonic: Duration::ZERO }));
+        Self { time, sleepers: Arc::default() }
     }
 
     /// Moves the clock forward by `length` and wakes whoever slept until then.
@@ -163,9 +195,11 @@ impl TestClock {
         });
     }
 
-    /// How many sleep on this clock now.
+    /// How many sleep on this clock whose time has not come.
     pub fn sleepers(&self) -> usize {
-        self.time.receiver_count()
+        let now = self.now();
+        let all = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.until.values().filter(|until| **until > now).count()
     }
 }
 
@@ -181,7 +215,9 @@ impl Clock for TestClock {
     fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()> {
         // Subscribed now, not when first polled: no move in between is missed.
         let mut time = self.time.subscribe();
+        let asleep = Asleep::until(at, &self.sleepers);
         Box::pin(async move {
+            let _asleep = asleep;
             if time.wait_for(|time| time.now >= at).await.is_err() {
                 // The clock is gone: it will never be that late.
                 std::future::pending::<()>().await;

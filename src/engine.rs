@@ -45,13 +45,14 @@ pub(crate) use change::Change;
 pub use change::{Applied, InReserve};
 pub use error::EngineError;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ticketbridge_core::{Moment, Order};
 use ticketbridge_store::Store;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Ids};
+use crate::recorder::tape::{self, Begun, Recorder, Work};
 use crate::recorder::turns::Turns;
 use crate::service::live::{Live, Running};
 
@@ -66,6 +67,7 @@ pub struct Engine {
     awaited: Arc<awaited::Awaited<Order>>,
     let_go: Arc<let_go::LetGo>,
     turns: Arc<Turns>,
+    recorder: Arc<OnceLock<Recorder>>,
 }
 
 impl Engine {
@@ -80,6 +82,7 @@ impl Engine {
             awaited: Arc::default(),
             let_go: Arc::default(),
             turns: Arc::default(),
+            recorder: Arc::default(),
         }
     }
 
@@ -109,7 +112,23 @@ impl Engine {
     }
     /// The present, with fresh identifiers.
     pub fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), seed: self.ids.seed() }
+        Moment { now: self.clock.now(), seed: tape::seed(|| self.ids.seed()) }
+    }
+
+    /// What is done by itself is written down there from now on.
+    pub(crate) fn record_to(&self, recorder: Recorder) {
+        // There is one recorder for as long as a service runs.
+        let _first = self.recorder.set(recorder);
+    }
+
+    /// Where things are recorded, if they may be.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.get()
+    }
+
+    /// Something begins that is done by itself.
+    pub(crate) fn begin(&self, what: Work) -> Begun {
+        Begun { recorder: self.recorder().cloned(), at: self.clock.now(), turn: self.turn(), what }
     }
 
     /// The turn of something that is decided now.

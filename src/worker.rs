@@ -5,9 +5,10 @@
 
 mod backend_call;
 mod breaker;
+mod by_hand;
 mod channel_call;
 pub(crate) mod conduct;
-mod conversation;
+pub(crate) mod conversation;
 mod deadlines;
 mod decrypt;
 mod desk;
@@ -35,7 +36,7 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::effects::MOVED_ON;
 use crate::engine::{Engine, EngineError};
-use crate::recorder::tape;
+use crate::recorder::tape::{self, Work};
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
 use crate::trouble::log_trouble;
@@ -94,8 +95,9 @@ impl Worker {
 
     /// The same with the order as it was loaded a moment ago.
     pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
-        let about = job.order.clone();
-        tape::conversing(&about, self.do_carry_out(job, order)).await;
+        let (id, about) = (job.id.clone(), job.order.clone());
+        let what = Work::Delivery { id, order: about, destination: job.destination.clone(), call: job.call.clone() };
+        tape::doing(self.engine.begin(what), Box::pin(self.do_carry_out(job, order))).await;
     }
 
     async fn do_carry_out(&self, job: Job, order: Option<Order>) {

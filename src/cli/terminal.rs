@@ -59,7 +59,16 @@ async fn outlive_file_limits() {
 
 /// Runs `work` on a runtime of its own.
 pub(super) fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    run_on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+/// Runs `work` on a runtime with one thread, where what was told is heard before the next turn.
+pub(super) fn in_one_thread(work: impl Future<Output = ExitCode>) -> ExitCode {
+    run_on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+fn run_on(mut runtime: tokio::runtime::Builder, work: impl Future<Output = ExitCode>) -> ExitCode {
+    match runtime.enable_all().build() {
         Ok(runtime) => {
             #[cfg(unix)]
             runtime.block_on(outlive_file_limits());

@@ -44,6 +44,7 @@ impl Engine {
         let needs = needs::of_commands(id, std::iter::once(&command));
         let work = Arc::new((running, command, actor));
         let (engine, decided) = (self.clone(), tape::heard_of_calls());
+        let turn = decided.clone();
         let applied = self
             .store
             .write_needing(name, needs, move |tx: &Tx| {
@@ -52,12 +53,14 @@ impl Engine {
                 Box::pin(async move {
                     let (running, command, actor) = &*work;
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
-                    let applied = change.on(tx, &target, command, expected_version).await?;
+                    let applied = change.on(tx, &target, command, expected_version).await;
                     decided.note(engine.turn());
-                    Ok::<_, EngineError>(applied)
+                    applied
                 })
             })
-            .await?;
+            .await;
+        tape::decided(turn.turn());
+        let applied = applied?;
         self.announce(&applied);
         Ok(applied)
     }

@@ -9,6 +9,8 @@ use ticketbridge_core::{Actor, Answering, Command, OrderId};
 use ticketbridge_store::{Job, KnownAct, StoreError, Tx};
 
 use crate::engine::{Change, Engine, EngineError, capacity};
+use crate::recorder::tape;
+use crate::recorder::turns::Decided;
 
 /// Under which key an act runs, and what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +83,12 @@ impl Engine {
     ) -> Result<Vec<u8>, EngineError> {
         let (moment, running, name) = (self.moment(), self.running(), act.command.name());
         let work = Arc::new((running, act, answer));
-        let (applied, body) = self
+        let (engine, decided) = (self.clone(), Decided::default());
+        let turn = decided.clone();
+        let acted = self
             .store
             .write(name, move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (running, act, answer) = &*work;
                     let actor = &act.actor;
@@ -92,14 +96,18 @@ impl Engine {
                     if let Some(order) = tx.lock_order(&act.order).await? {
                         capacity::check(tx, running, &order, &act.command).await?;
                     }
-                    let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
+                    let applied = change.on(tx, &act.order, &act.command, act.expected_version).await;
+                    decided.note(engine.turn());
+                    let applied = applied?;
                     let under_way = if applied.changed { Vec::new() } else { tx.under_way(&applied.order.id).await? };
                     let body = answer(&applied.order, &under_way);
                     keep(tx, act.once.as_ref(), 200, &act.keep.of(&body), moment.now).await?;
                     Ok::<_, EngineError>((applied, body))
                 })
             })
-            .await?;
+            .await;
+        tape::decided(turn.turn());
+        let (applied, body) = acted?;
         self.announce(&applied);
         Ok(body)
     }

@@ -13,6 +13,7 @@ use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts, needs};
+use crate::recorder::tape;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -122,10 +123,11 @@ impl Engine {
             needs = needs.with_order(&job.order);
         }
         let work = Arc::new((job.cloned(), running, channel, snapshot, actor));
+        let (engine, decided) = (self.clone(), tape::heard_of_calls());
         let applied = self
             .store
             .write_needing("read_back", needs, move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (job, running, channel, snapshot, actor) = &*work;
                     if let Some(job) = job
@@ -134,14 +136,16 @@ impl Engine {
                         return Err(EngineError::LeaseLost);
                     }
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
-                    match sync(tx, &change, channel, snapshot).await? {
+                    let applied = match sync(tx, &change, channel, snapshot).await? {
                         Synced::Made(applied) => {
                             let about = &snapshot.sale.channel_order_id;
                             apply_remembered(tx, &change, channel, *applied, about).await
                         }
                         Synced::Taken(applied) | Synced::Stale(applied) => Ok(*applied),
                         Synced::Unknown => Err(EngineError::TryLater),
-                    }
+                    };
+                    decided.note(engine.turn());
+                    applied
                 })
             })
             .await?;

@@ -13,7 +13,8 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::engine::EngineError;
 use crate::housekeeping::reconcile::{Scope, reconcile};
 use crate::http::Shared;
-use crate::recorder::tape::Piece;
+use crate::recorder::tape::{self, Work};
+use crate::worker::conversation::TRY_KEYS_AGAIN;
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
@@ -191,9 +192,12 @@ impl Task {
 
 /// Carries out the task of this name, where a recording is played; one that there is no longer is none.
 pub(crate) async fn carry_out(shared: &Shared, name: &str) {
-    if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name)
-        && let Err(error) = task.carry_out(shared).await
-    {
+    let done = match Task::ALL.into_iter().find(|task| task.name() == name) {
+        Some(task) => task.carry_out(shared).await,
+        None if name == TRY_KEYS_AGAIN => shared.worker.try_keys_again().await.map_err(EngineError::Store),
+        None => Ok(0),
+    };
+    if let Err(error) = done {
         crate::trouble::log_trouble("housekeeping failed", &error);
     }
 }
@@ -224,8 +228,8 @@ async fn run(shared: &Shared, task: Task) {
         Ok(None) => return,
         Err(error) => return crate::trouble::log_trouble("a task's lease cannot be had", &error),
     };
-    shared.recorder.record(now, || Piece::Task { name: name.to_owned() });
-    match task.carry_out(shared).await {
+    let begun = shared.engine.begin(Work::Task { name: name.to_owned() });
+    match tape::doing(begun, Box::pin(task.carry_out(shared))).await {
         Ok(done) => {
             metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
             tracing::info!(job = name, done, "housekeeping is done");

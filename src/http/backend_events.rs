@@ -29,7 +29,7 @@ use crate::http::ops::common_zone;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
-use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::recorder::tape::{self, Came, Piece, headers_of};
 use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredBackend;
 use crate::telemetry::seldom;
@@ -57,12 +57,12 @@ pub async fn receive(
     let came = trace_of(&parts.headers);
     let mut span = Open::incoming(format!("POST /backends/{}/events", backend.id), came.as_deref());
     let trace = span.traceparent(came);
-    let answer = if shared.stopping.is_cancelled() {
-        Err(NotTaken::Unverified(Problem::stopping()))
+    let (answer, course) = if shared.stopping.is_cancelled() {
+        (Err(NotTaken::Unverified(Problem::stopping())), Arc::default())
     } else {
         let (headers, decided) = (&parts.headers, decided.clone());
         let head = Head { shared: &shared, backend: &backend, headers, caller, body: &believed, trace, decided };
-        head.hear(body, running.config.server.rate_per_caller).await
+        tape::noting(Box::pin(head.hear(body, running.config.server.rate_per_caller))).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
@@ -76,7 +76,7 @@ pub async fn receive(
         status,
         verdict: outcome.to_owned(),
     };
-    let tape = |status: u16, order: Option<&Order>, said: String| {
+    let record_on_tape = |status: u16, order: Option<&Order>, said: String| {
         let Some(body) = believed.get() else { return };
         shared.recorder.record(started.0, || {
             Piece::In(Box::new(Came {
@@ -92,18 +92,20 @@ pub async fn receive(
                 took: Millis(took_ms),
                 order: order.map(|order| order.id.clone()),
                 decided: decided.turn(),
+                answered: None,
+                seeds: course.seeds(),
             }))
         });
     };
     let (response, call, is_recorded) = match answer {
         Ok((heard, order)) => {
             let (status, outcome, body) = words(&heard, order.as_ref());
-            tape(status.as_u16(), order.as_ref(), body.to_string());
+            record_on_tape(status.as_u16(), order.as_ref(), body.to_string());
             let call = record(order.map(|order| order.id), status.as_u16(), outcome);
             ((status, Json(body)).into_response(), call.clone(), shared.call_log.record(call))
         }
         Err(NotTaken::Verified(problem)) => {
-            tape(problem.status, None, String::new());
+            record_on_tape(problem.status, None, String::new());
             let call = record(None, problem.status, "refused");
             (problem.into_response(), call.clone(), shared.call_log.record(call))
         }

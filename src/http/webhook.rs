@@ -29,7 +29,7 @@ use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting, unknown_calls};
-use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::recorder::tape::{self, Came, Course, Piece, headers_of};
 use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
@@ -302,9 +302,12 @@ impl Head {
         };
         match terms.let_in(&self.shared, &self.headers, body, verify).await {
             Ok(believed) => {
-                let arrived = Arrived::new(self.clone(), believed.body);
-                let ended = arrived.clone().answer(believed.key_index).await;
-                arrived.record(&ended);
+                let answered = async {
+                    let arrived = Arrived::new(self.clone(), believed.body);
+                    (arrived.clone().answer(believed.key_index).await, arrived)
+                };
+                let ((ended, arrived), course) = tape::noting(Box::pin(answered)).await;
+                arrived.record(&ended, &course);
                 ended
             }
             Err(TurnedAway::Problem(problem)) => refused(problem),
@@ -359,7 +362,8 @@ impl Arrived {
     }
 
     /// Hands the message and its answer to the recorder.
-    fn record(&self, ended: &Ended) {
+    fn record(&self, ended: &Ended, course: &Course) {
+        let waits = self.endpoint.waits_for_tickets;
         self.shared.recorder.record(self.started, || {
             Piece::In(Box::new(Came {
                 path: format!("/channels/{}/{}", self.channel.id, self.endpoint.name),
@@ -374,6 +378,8 @@ impl Arrived {
                 took: self.shared.engine.clock().now() - self.started,
                 order: ended.order.clone(),
                 decided: self.decided.turn(),
+                answered: waits.then(|| course.decided().unwrap_or_else(|| self.shared.engine.turn())),
+                seeds: course.seeds(),
             }))
         });
     }
@@ -632,6 +638,7 @@ impl Arrived {
 
     /// Notes what this answer says: the tickets, if they are there and can be put into the channel's words, or "not yet".
     async fn close_answer(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> Option<Order> {
+        tape::its_turn().await;
         let with_tickets = self.can_hand_over(order, target);
         let command = Command::AnswerTickets { target: target.clone(), with_tickets };
         let actor = Actor::new(ActorKind::Channel, self.channel.id.as_str());

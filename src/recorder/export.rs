@@ -14,7 +14,7 @@ use ticketbridge_store::{Sealer, Store, StoreError};
 use super::before;
 use super::file::{self, Drawn, FileError, Recorded};
 use super::mask::Mask;
-use super::outcome::outcome;
+use super::outcome::{FORM, outcome};
 use super::pieces::{READ_MAX, read};
 use super::tape::{Back, Piece};
 use crate::service::registry::Registry;
@@ -62,7 +62,9 @@ pub async fn export(
         Piece::In(came) => !came.order.as_ref().is_some_and(is_older),
         // What an order of the recording moves, it moves again.
         Piece::Moved(moved) => is_older(&moved.order),
-        Piece::Out(_) | Piece::Task { .. } => true,
+        Piece::Out(went) => !went.order.as_ref().is_some_and(is_older),
+        Piece::Ran(ran) => !ran.what.order().is_some_and(is_older),
+        Piece::Task { .. } => true,
     };
     let messages =
         |pieces: &[(UnixMillis, Piece)]| pieces.iter().filter(|(_, piece)| matches!(piece, Piece::In(_))).count();
@@ -80,6 +82,7 @@ pub async fn export(
     let mut recorded = Recorded {
         time: (time.0.0, time.1.0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        form: FORM,
         drawn: drawn(&inside),
         stock: held,
         ..Recorded::default()
@@ -136,7 +139,9 @@ async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTre
         .filter_map(|(_, piece)| match piece {
             Piece::In(came) => came.order.as_ref(),
             Piece::Moved(moved) => Some(&moved.order),
-            Piece::Out(_) | Piece::Task { .. } => None,
+            Piece::Out(went) => went.order.as_ref(),
+            Piece::Ran(ran) => ran.what.order(),
+            Piece::Task { .. } => None,
         })
         .collect();
     let named: Vec<OrderId> = named.into_iter().cloned().collect();
@@ -203,6 +208,6 @@ fn masked(mask: &mut Mask, registry: &Registry, piece: Piece) -> Piece {
             }
             Piece::Out(went)
         }
-        Piece::Task { .. } | Piece::Moved(_) => piece,
+        Piece::Task { .. } | Piece::Ran(_) | Piece::Moved(_) => piece,
     }
 }

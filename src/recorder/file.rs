@@ -31,6 +31,9 @@ pub struct Recorded {
     pub pieces: Vec<(i64, Piece)>,
     /// What the orders had become.
     pub outcomes: Vec<Outcome>,
+    /// In which form that is written down.
+    #[serde(default)]
+    pub form: u32,
     /// Codes that were drawn from each pool, in that order, as an older version wrote them: without their bookings.
     pub pools: BTreeMap<String, Vec<String>>,
     /// Codes that were drawn from pools, in that order.
@@ -109,6 +112,8 @@ struct Head {
     lines: usize,
     time: (i64, i64),
     version: String,
+    #[serde(default)]
+    form: u32,
     pools: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     drawn: Vec<Drawn>,
@@ -190,6 +195,7 @@ fn write_into(made: std::fs::File, recorded: &Recorded, sealer: &Sealer, name: &
         lines: records.len().div_ceil(LINE_MAX) + 1,
         time: recorded.time,
         version: recorded.version.clone(),
+        form: recorded.form,
         pools: recorded.pools.clone(),
         drawn: recorded.drawn.clone(),
         credit: recorded.credit.clone(),
@@ -240,8 +246,8 @@ pub fn read(path: &Path, sealer: &Sealer) -> Result<Recorded, FileError> {
     if found != head.lines {
         return Err(FileError::Cut { found, lines: head.lines });
     }
-    let Head { time, version, pools, drawn, credit, stock, claims, left_out, lines: _ } = head;
-    Ok(Recorded { time, version, pools, drawn, credit, stock, claims, left_out, ..recorded })
+    let Head { time, version, form, pools, drawn, credit, stock, claims, left_out, lines: _ } = head;
+    Ok(Recorded { time, version, form, pools, drawn, credit, stock, claims, left_out, ..recorded })
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ const PERSONAL: [&str; 32] = [
 ];
 /// Fields that hold keys.
 const SECRET: [&str; 5] = ["client_secret", "secret", "access_token", "refresh_token", "password"];
-/// What stands for every one of them.
+/// What the stand-in of every one of them begins with: another one for another key, since a token that was refused is not used again.
 const SECRET_STAND_IN: &str = "left-out";
 /// What names are made of where they are written so.
 const SYLLABLES: [char; 16] =
@@ -180,7 +180,7 @@ impl Mask {
             Value::Array(items) => items.iter_mut().for_each(|inner| self.value(inner, key, opened)),
             Value::String(text) => {
                 if key.is_some_and(is_secret) {
-                    SECRET_STAND_IN.clone_into(text);
+                    *text = format!("{SECRET_STAND_IN}-{}", hex::encode(&self.bytes(text, 0)[..8]));
                 } else if let Some(clear) = opened(text) {
                     *text = self.stand_in(&clear);
                 } else if key.is_some_and(is_personal) {

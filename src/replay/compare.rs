@@ -11,24 +11,16 @@ use serde_json::Value;
 
 use super::difference::{Difference, What};
 use super::expect::Expected;
-use super::partners::{without_fields, without_guests};
+use super::values::{differing, place_of_call, shown, without_fields, without_guests};
 use crate::recorder::outcome::Outcome;
 
-/// Fields of answers that are another one each time.
-const EACH_TIME: [&str; 10] = [
-    "request_id",
-    "logid",
-    "log_id",
-    "version",
-    "updated_at",
-    "created_at",
-    "utcCreatedAt",
-    "utcUpdatedAt",
-    "utcConfirmedAt",
-    "utcCancelledAt",
+/// Fields of answers that are not compared, and why. All others are; instants may differ by a moment.
+const LEFT_OUT: [(&str, &str); 4] = [
+    ("request_id", "another one each time"),
+    ("logid", "another one each time"),
+    ("log_id", "another one each time"),
+    ("version", "how often the order changed: its events are counted by their names"),
 ];
-/// Characters of a value that a report shows.
-const VALUE_CHARS_MAX: usize = 80;
 /// Messages of a sequence that a report shows.
 const SEQUENCE_MAX: usize = 12;
 
@@ -97,7 +89,7 @@ impl Comparison {
             (Ok(mut before), Ok(mut after)) => {
                 [&mut before, &mut after].into_iter().for_each(|value| {
                     without_guests(value);
-                    without_fields(value, &EACH_TIME);
+                    without_fields(value, &LEFT_OUT.map(|(name, _)| name));
                 });
                 differing("", &before, &after, &mut changes);
             }
@@ -122,10 +114,18 @@ impl Comparison {
         }
     }
 
+    /// Calls that were made otherwise than then; each with its address and how.
+    pub fn calls(&mut self, calls: Vec<(String, String)>) {
+        for (place, change) in calls {
+            self.differences.push(Difference { what: What::Call, place, change, order: None });
+        }
+    }
+
     /// Calls that were not made then.
     pub fn strangers(&mut self, strangers: BTreeMap<String, u64>) {
         for (call, times) in strangers {
-            let place = call.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            let mut words = call.split(' ');
+            let place = place_of_call(words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let change = format!("not made then -> made, {}", shown(&Value::String(call)));
             for _ in 0..times {
                 let difference =
@@ -184,34 +184,6 @@ impl Comparison {
             .collect();
         causes.sort_by_key(|cause| (cause.expected, std::cmp::Reverse(cause.differences)));
         Report { equal, expected: wanted, unexplained, causes, messages, calls, left_out }
-    }
-}
-
-/// Every place at which two values differ.
-fn differing(at: &str, before: &Value, after: &Value, into: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            for key in keys {
-                let get = |fields: &serde_json::Map<String, Value>| fields.get(key).cloned().unwrap_or_default();
-                differing(&format!("{at}/{key}"), &get(before), &get(after), into);
-            }
-        }
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                differing(&format!("{at}/{index}"), before, after, into);
-            }
-        }
-        (before, after) if before == after => {}
-        (before, after) => into.push(format!("{at} {} -> {}", shown(before), shown(after)).trim().to_owned()),
-    }
-}
-
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
     }
 }
 

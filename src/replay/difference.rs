@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::partners::steady;
+use super::values::steady;
 
 /// Characters below which a number of an order may stand in a text by chance.
 const NUMBER_CHARS_MIN: usize = 3;
@@ -17,7 +17,7 @@ pub enum What {
     Answer,
     /// What an order had become.
     Order,
-    /// A call that was not made then.
+    /// A call that was not made then, or otherwise, or is not made now.
     Call,
 }
 

@@ -3,8 +3,8 @@
 //! The partners of a replay: each call is answered with what was answered to the same call when it was recorded. What changes something
 //! there is answered once for each time that it was made then, in that order; a look is answered with what there was to see at that time.
 //!
-//! A call that a message crossed then is answered no sooner than the message was taken ([`super::schedule`]): what the message did was done before the answer was known. Only
-//! the driver can wait for that, so only calls that it makes by [`may_wait`] do.
+//! An answer has its place among everything that happened ([`super::schedule`]), and is not there before: a message that was taken before it
+//! is played before it. Only the driver can wait for that, so only calls that it makes by [`may_wait`] do.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,44 +12,46 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
-use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
+use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use tokio::sync::watch;
 
+use super::values::{moved_instants, place_of_call, steady, without_fields, without_guests};
 use crate::clock::Clock;
-use crate::recorder::mask::{is_personal, is_secret};
 use crate::recorder::tape::{Back, Went};
 use crate::transport::{CallLimits, Transport, TransportError};
 
-/// Characters of a number or an id that is likely to be another one each time: a nonce, a time, a digest.
-const VOLATILE_CHARS: usize = 10;
-
+/// What was seen so much later is what is seen now.
+const SOON: Millis = Millis(1_000);
+/// A call that is made longer before it was made then is answered at once: it is another one.
+const WAIT_MAX: Millis = Millis::seconds(30);
 /// Fields that hold what a person has written: it may name a guest, and then it has a stand-in in the recording and was masked in the call.
 const WORDS: [&str; 6] = ["reason", "reason_text", "note", "memo", "remark", "message"];
+
 tokio::task_local! {
-    /// There where a call is made that may wait for its answer.
-    static MAY_WAIT: ();
+    /// There where a call is made that may wait for its answer: for which order it is made.
+    static MAY_WAIT: Option<OrderId>;
 }
 
-/// Does something whose calls may wait for the time of their answers.
-pub(super) async fn may_wait<T>(work: impl Future<Output = T>) -> T {
-    MAY_WAIT.scope((), work).await
+/// Does something for an order, or for none, whose calls may wait for the place of their answers.
+pub(super) async fn may_wait<T>(order: Option<OrderId>, work: impl Future<Output = T>) -> T {
+    MAY_WAIT.scope(order, work).await
 }
 
 /// A call that was made then.
 struct Made {
     at: UnixMillis,
-    /// When it was answered, where messages came meanwhile.
-    answered_at: Option<UnixMillis>,
-    back: Back,
+    /// Where its answer stands among everything that happened.
+    place: usize,
+    went: Went,
 }
 
 /// The partners.
 pub struct Bound {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// How often a call began to wait for its answer.
-    waits: watch::Sender<u64>,
+    /// How far everything has been played.
+    played: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -64,23 +66,25 @@ struct State {
     looks: Vec<Back>,
     /// Calls that were not made then, and how often each is made now.
     strangers: BTreeMap<String, u64>,
+    /// Calls that named another time then: which, and how.
+    moved: Vec<(String, String)>,
     answered: u64,
-    /// Until when calls wait that are under way.
-    waiting: Vec<UnixMillis>,
+    /// The places of the answers that calls under way wait for.
+    waiting: Vec<usize>,
 }
 
 impl Bound {
-    /// Bound to these calls, in their order; each with the time at which it began, and until when it waits for its answer, if it does.
-    pub fn new(calls: impl IntoIterator<Item = (UnixMillis, Went, Option<UnixMillis>)>, clock: Arc<dyn Clock>) -> Self {
+    /// Bound to these calls, in their order; each with the time at which it began, and the place of its answer.
+    pub fn new(calls: impl IntoIterator<Item = (UnixMillis, Went, usize)>, clock: Arc<dyn Clock>) -> Self {
         let mut state = State::default();
-        for (at, went, answered_at) in calls {
+        for (at, went, place) in calls {
             let (exact, loose) = keys(&went.method, &went.url, &went.body);
             let index = state.made.len();
-            state.made.push(Some(Made { at, answered_at, back: went.back }));
+            state.made.push(Some(Made { at, place, went }));
             state.exact.entry(exact).or_default().push_back(index);
             state.loose.entry(loose).or_default().push_back(index);
         }
-        Self { clock, state: Mutex::new(state), waits: watch::Sender::new(0) }
+        Self { clock, state: Mutex::new(state), played: watch::Sender::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,42 +96,53 @@ impl Bound {
         self.state().strangers.clone()
     }
 
+    /// Calls that named another time then, and calls that changed something for one of these orders and are not made now; each with its address
+    /// and how it is other.
+    pub fn others(&self, is_played: impl Fn(&OrderId) -> bool) -> Vec<(String, String)> {
+        let state = self.state();
+        let left = state.made.iter().flatten().filter(|made| made.went.method != Method::GET.as_str());
+        let of_played = left.filter(|made| made.went.order.as_ref().is_some_and(&is_played));
+        let unmade = of_played.map(|made| (address(&made.went), "made then -> not made".to_owned()));
+        state.moved.iter().cloned().chain(unmade).collect()
+    }
+
     /// How many calls were answered from the recording.
     pub fn answered(&self) -> u64 {
         self.state().answered
     }
 
-    /// Hears of calls that begin to wait.
-    pub(super) fn waits(&self) -> watch::Receiver<u64> {
-        self.waits.subscribe()
+    /// Everything up to this place has been played, or is being: the answers that stand there are given.
+    pub(super) fn play_to(&self, place: usize) {
+        self.state().waiting.retain(|waited| *waited > place);
+        self.played.send_replace(place);
     }
 
-    /// How many calls wait for a time that has not come.
+    /// How many calls wait for their answers.
     pub(super) fn waiting(&self) -> usize {
-        let now = self.clock.now();
-        self.state().waiting.iter().filter(|until| **until > now).count()
+        self.state().waiting.len()
     }
 
-    /// When the next of them is answered.
-    pub(super) fn next_answer(&self) -> Option<UnixMillis> {
-        self.state().waiting.iter().min().copied()
-    }
-
-    /// An answer, and until when it is to be waited for.
-    fn answer(&self, call: &Call) -> (Result<HttpResponse, TransportError>, Option<UnixMillis>) {
+    /// An answer, and the place that is to be waited for before it is given.
+    fn answer(&self, call: &Call) -> (Result<HttpResponse, TransportError>, Option<usize>) {
         let body = String::from_utf8_lossy(&call.body);
         let (exact, loose) = keys(call.method.as_str(), &call.url, &body);
-        let now = self.clock.now();
+        let (now, played) = (self.clock.now(), *self.played.borrow());
+        let (may_wait, order) = match MAY_WAIT.try_with(Option::clone) {
+            Ok(order) => (true, order),
+            Err(_) => (false, None),
+        };
         let mut state = self.state();
-        let is_look = call.method == Method::GET;
-        let found = state.take(&exact, &loose, is_look.then_some(now));
+        let found = match call.method == Method::GET {
+            true => state.look(&exact, &loose, now, may_wait.then_some(played)),
+            false => state.take(&exact, &loose, &body, order.as_ref()),
+        };
         match found {
-            Some((back, answered_at)) => {
+            Some((back, at, place)) => {
                 state.answered += 1;
-                let may_wait = MAY_WAIT.try_with(|()| ()).is_ok();
-                let until = answered_at.filter(|at| may_wait && *at > now);
-                state.waiting.extend(until);
-                (respond(&back), until)
+                let is_near = at <= now + WAIT_MAX;
+                let place = place.filter(|place| may_wait && is_near && *place > played);
+                state.waiting.extend(place);
+                (respond(&back), place)
             }
             None => {
                 *state.strangers.entry(loose).or_default() += 1;
@@ -137,44 +152,70 @@ impl Bound {
     }
 }
 
+/// What was answered, when it had been asked, and where the answer stands; nowhere, where the same was answered before.
+type Found = (Back, UnixMillis, Option<usize>);
+
 impl State {
-    /// What was answered then. `look_at` is the present of a look: what was seen until then counts, and may be seen again.
-    fn take(&mut self, exact: &str, loose: &str, look_at: Option<UnixMillis>) -> Option<(Back, Option<UnixMillis>)> {
+    /// What was answered then to a call that changes something: of those that are alike, to the first one for the same order.
+    fn take(&mut self, exact: &str, loose: &str, body: &str, order: Option<&OrderId>) -> Option<Found> {
+        let Self { exact: by_exact, loose: by_loose, made, moved, .. } = self;
+        for list in [by_exact.get_mut(exact), by_loose.get_mut(loose)].into_iter().flatten() {
+            list.retain(|index| made[*index].is_some());
+            let is_same = |index: &usize| made[*index].as_ref().is_some_and(|made| made.went.order.as_ref() == order);
+            let at = list.iter().position(is_same).unwrap_or(0);
+            if let Some(Made { at, place, went }) = list.remove(at).and_then(|index| made[index].take()) {
+                let times = moved_instants(&went.body, body);
+                moved.extend(times.into_iter().map(|change| (address(&went), change)));
+                return Some((went.back, at, Some(place)));
+            }
+        }
+        None
+    }
+
+    /// What was to be seen at `now`: what was answered last until then, or the first that there is where nothing was seen yet. One who may
+    /// wait from `played` on sees what he saw then, if that is still to come.
+    fn look(&mut self, exact: &str, loose: &str, now: UnixMillis, played: Option<usize>) -> Option<Found> {
         let was_seen = self.seen.contains_key(exact);
         let Self { exact: by_exact, loose: by_loose, made, .. } = self;
-        let lists = [by_exact.get_mut(exact), by_loose.get_mut(loose)];
-        let mut newest: Option<Back> = None;
-        for list in lists.into_iter().flatten() {
+        let mut newest: Option<Made> = None;
+        for list in [by_exact.get_mut(exact), by_loose.get_mut(loose)].into_iter().flatten() {
             while let Some(index) = list.front().copied() {
                 let Some(candidate) = made[index].as_ref() else {
                     list.pop_front();
                     continue;
                 };
-                match look_at {
-                    None => {
-                        list.pop_front();
-                        return made[index].take().map(|made| (made.back, made.answered_at));
-                    }
-                    // What was seen until now; the last of it, or the first there is where nothing was seen yet.
-                    Some(now) if candidate.at <= now || (newest.is_none() && !was_seen) => {
-                        list.pop_front();
-                        newest = made[index].take().map(|made| made.back);
-                    }
-                    Some(_) => break,
+                let may_be_next = newest.is_none() && (!was_seen || candidate.at <= now + SOON);
+                if candidate.at > now && !may_be_next {
+                    break;
+                }
+                let is_to_come = played.is_some_and(|played| candidate.place > played);
+                list.pop_front();
+                newest = made[index].take();
+                if is_to_come {
+                    break;
                 }
             }
             if newest.is_some() {
                 break;
             }
         }
-        let look = look_at.map(|_| exact.to_owned())?;
-        if let Some(back) = newest {
-            self.looks.push(back.clone());
-            self.seen.insert(look, self.looks.len() - 1);
-            return Some((back, None));
+        if let Some(Made { at, place, went }) = newest {
+            self.looks.push(went.back.clone());
+            self.seen.insert(exact.to_owned(), self.looks.len() - 1);
+            return Some((went.back, at, Some(place)));
         }
-        self.seen.get(&look).map(|index| (self.looks[*index].clone(), None))
+        self.seen.get(exact).map(|index| (self.looks[*index].clone(), now, None))
     }
+}
+
+/// The method and the address of a call, as a report names it.
+fn address(went: &Went) -> String {
+    place_of_call(&went.method, path_of(&went.url))
+}
+
+/// An address without the host: another configuration may name another one.
+fn path_of(url: &str) -> &str {
+    url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url)
 }
 
 fn respond(back: &Back) -> Result<HttpResponse, TransportError> {
@@ -194,26 +235,23 @@ fn respond(back: &Back) -> Result<HttpResponse, TransportError> {
 
 impl Transport for Bound {
     fn send<'a>(&'a self, call: &'a Call, _: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
-        let (answer, until) = self.answer(call);
+        let mut played = self.played.subscribe();
+        let (answer, place) = self.answer(call);
         Box::pin(async move {
-            if let Some(until) = until {
-                let time_comes = self.clock.sleep_until(until);
-                self.waits.send_modify(|times| *times += 1);
-                time_comes.await;
-                let mut state = self.state();
-                if let Some(at) = state.waiting.iter().position(|waited| *waited == until) {
-                    state.waiting.swap_remove(at);
-                }
+            // The sender lives as long as this does.
+            if let Some(place) = place
+                && played.wait_for(|played| *played >= place).await.is_err()
+            {
+                std::future::pending::<()>().await;
             }
             answer
         })
     }
 }
 
-/// What a call is found by: exactly, and without what is likely to be another one each time. The host is left out: another configuration
-/// may name another one.
+/// What a call is found by: exactly, and without what is likely to be another one each time.
 fn keys(method: &str, url: &str, body: &str) -> (String, String) {
-    let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url);
+    let path = path_of(url);
     let body = match serde_json::from_str::<Value>(body) {
         Ok(mut value) => {
             without_guests(&mut value);
@@ -227,94 +265,6 @@ fn keys(method: &str, url: &str, body: &str) -> (String, String) {
     let in_clear = path.replace("%3A", ":").replace("%2B", "+");
     let loose = format!("{method} {} {}", steady(&in_clear), steady(&body));
     (exact, loose)
-}
-
-/// Takes guests' data and keys out: a stand-in of one part of a name is not the part of a stand-in.
-pub(super) fn without_guests(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|key, _| !is_personal(key) && !is_secret(key));
-            fields.values_mut().for_each(without_guests);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_guests),
-        Value::String(text) => {
-            if text.starts_with('{')
-                && let Ok(mut inner) = serde_json::from_str::<Value>(text)
-            {
-                without_guests(&mut inner);
-                *text = inner.to_string();
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Takes these fields out, wherever they stand.
-pub(super) fn without_fields(value: &mut Value, names: &[&str]) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|key, _| !names.contains(&key.as_str()));
-            fields.values_mut().for_each(|value| without_fields(value, names));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| without_fields(value, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// A text without long numbers and digests.
-pub(super) fn steady(text: &str) -> String {
-    let text = without_times(text);
-    let mut kept = String::with_capacity(text.len());
-    let mut run = String::new();
-    let close = |run: &mut String, kept: &mut String| {
-        let is_volatile = run.len() >= VOLATILE_CHARS && run.bytes().any(|b| b.is_ascii_digit());
-        kept.push_str(if is_volatile { "#" } else { run });
-        run.clear();
-    };
-    for c in text.chars() {
-        if c.is_ascii_hexdigit() {
-            run.push(c);
-        } else {
-            close(&mut run, &mut kept);
-            kept.push(c);
-        }
-    }
-    close(&mut run, &mut kept);
-    kept
-}
-
-/// A text without instants: a few milliseconds make another one of each.
-fn without_times(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let is_instant = |at: usize| {
-        let shape = b"dddd-dd-ddTdd:dd";
-        bytes.get(at..at + shape.len()).is_some_and(|part| {
-            part.iter().zip(shape).all(|(byte, wanted)| match wanted {
-                b'd' => byte.is_ascii_digit(),
-                other => byte == other,
-            })
-        })
-    };
-    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(found) = rest.find('T') {
-        let from = text.len() - rest.len() + found;
-        match from.checked_sub(10).filter(|begin| is_instant(*begin) && found >= 10) {
-            Some(_) => {
-                kept.push_str(&rest[..found - 10]);
-                kept.push('@');
-                let after = &rest[found + 1..];
-                let end =
-                    after.find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | '+' | '-' | 'Z')).unwrap_or(after.len());
-                rest = &after[end..];
-            }
-            None => {
-                kept.push_str(&rest[..=found]);
-                rest = &rest[found + 1..];
-            }
-        }
-    }
-    kept.push_str(rest);
-    kept
 }
 
 #[cfg(test)]
@@ -347,7 +297,7 @@ mod tests {
         let clock = Arc::new(TestClock::at(THEN));
         let first = went("POST", "/r", r#"{"id":"a","name":"one"}"#, "1");
         let second = went("POST", "/r", r#"{"id":"a","name":"two"}"#, "2");
-        let bound = Bound::new([(THEN, first, None), (THEN + Millis(5), second, None)], clock);
+        let bound = Bound::new([(THEN, first, 1), (THEN + Millis(5), second, 2)], clock);
         let again = call(Method::POST, "/r", r#"{"id":"a","name":"another guest"}"#);
         assert_eq!(said(&bound, &again).as_deref(), Some("1"));
         assert_eq!(said(&bound, &again).as_deref(), Some("2"));
@@ -362,8 +312,8 @@ mod tests {
         let clock = TestClock::at(THEN);
         let bound = Bound::new(
             [
-                (THEN, went("GET", "/r/a", "", "pending"), None),
-                (THEN + Millis(10_000), went("GET", "/r/a", "", "issued"), None),
+                (THEN, went("GET", "/r/a", "", "pending"), 1),
+                (THEN + Millis(10_000), went("GET", "/r/a", "", "issued"), 2),
             ],
             Arc::new(clock.clone()),
         );
@@ -377,7 +327,7 @@ mod tests {
     #[test]
     fn what_a_person_has_written_keeps_no_calls_apart() {
         let then = went("POST", "/r/1/reject", r#"{"reason_text":"asked by 010-****-4567","reason_code":"X"}"#, "1");
-        let bound = Bound::new([(THEN, then, None)], Arc::new(TestClock::at(THEN)));
+        let bound = Bound::new([(THEN, then, 1)], Arc::new(TestClock::at(THEN)));
         let other = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"Y"}"#);
         assert_eq!(said(&bound, &other), None, "a code is no free text");
         let again = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"X"}"#);
@@ -385,12 +335,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_a_message_crossed_is_answered_no_sooner_than_it_was() {
-        let clock = TestClock::at(THEN);
-        let slow = |path: &str| Went { took: Millis(40), ..went("POST", path, "", "yes") };
-        let answered_at = Some(THEN + Millis(40));
-        let calls = [(THEN, slow("/crossed"), answered_at), (THEN + Millis(100), slow("/alone"), None)];
-        let bound = Arc::new(Bound::new(calls, Arc::new(clock.clone())));
+    async fn an_answer_is_given_in_its_place_to_whoever_may_wait_for_it() {
+        let calls = ["/one", "/two"].map(|path| went("POST", path, "", "yes"));
+        let places = [3, 4];
+        let calls = calls.into_iter().zip(places).map(|(went, place)| (THEN, went, place));
+        let bound = Arc::new(Bound::new(calls, Arc::new(TestClock::at(THEN))));
         let make = |path: &'static str| {
             let bound = bound.clone();
             async move {
@@ -398,28 +347,53 @@ mod tests {
                 bound.send(&call(Method::POST, path, ""), limits).await.map(|response| response.body)
             }
         };
-        let mut waits = bound.waits();
-        let crossed = tokio::spawn(may_wait(make("/crossed")));
-        waits.changed().await.expect("it waits");
-        assert_eq!((bound.waiting(), bound.next_answer()), (1, Some(THEN + Millis(40))));
-        assert!(may_wait(make("/alone")).await.is_ok(), "nothing came meanwhile");
-        clock.set(THEN + Millis(40));
-        assert!(crossed.await.expect("it ends").is_ok());
-        assert_eq!((bound.waiting(), bound.next_answer()), (0, None));
+        let waits = tokio::spawn(may_wait(None, make("/one")));
+        while bound.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        bound.play_to(2);
+        assert!(make("/two").await.is_ok(), "who may not wait has his answer at once");
+        assert_eq!(bound.waiting(), 1);
+        bound.play_to(3);
+        assert_eq!(bound.waiting(), 0);
+        assert!(waits.await.expect("it ends").is_ok());
+    }
+
+    #[tokio::test]
+    async fn of_calls_that_are_alike_each_order_has_its_own() {
+        let of = |order: &str, number: &str, back: &str| {
+            let order = Some(OrderId(order.to_owned()));
+            Went { order, ..went("POST", &format!("/b/{number}"), "", back) }
+        };
+        let calls = [(THEN, of("ord_1", "0123456789ab", "1"), 1), (THEN, of("ord_2", "0123456789cd", "2"), 2)];
+        let bound = Bound::new(calls, Arc::new(TestClock::at(THEN)));
+        let other = call(Method::POST, "/b/0123456789ef", "");
+        let asked = may_wait(Some(OrderId("ord_2".to_owned())), async { said(&bound, &other) });
+        assert_eq!(asked.await.as_deref(), Some("2"));
     }
 
     #[test]
-    fn an_instant_is_left_out_and_what_looks_like_one_is_not() {
-        assert_eq!(steady("by 2026-11-21T10:10:00.250+08:00, please"), "by @, please");
-        assert_eq!(steady("T 2026-11-21 T 2026-11-21T10:1"), "T 2026-11-21 T 2026-11-21T10:1");
-        assert_eq!(steady("到2026-11-21T10:10:00Z为止"), "到@为止");
+    fn what_was_asked_at_another_time_and_what_is_not_asked_any_more_is_told() {
+        let until = |at: &str| format!(r#"{{"expires_at":"2026-12-01T{at}:00Z"}}"#);
+        let of = |path: &str, body: &str| Went {
+            order: Some(OrderId("ord_1".to_owned())),
+            ..went("POST", path, body, "yes")
+        };
+        let calls = [(THEN, of("/links", &until("10:00")), 1), (THEN, of("/other", "{}"), 2)];
+        let bound = Bound::new(calls, Arc::new(TestClock::at(THEN)));
+        assert!(said(&bound, &call(Method::POST, "/links", &until("12:00"))).is_some());
+        let others = bound.others(|_| true);
+        let at = "/expires_at 2026-12-01T10:00:00+00:00 -> 2026-12-01T12:00:00+00:00 (2 h later)";
+        let told = |place: &str, change: &str| (place.to_owned(), change.to_owned());
+        assert_eq!(others, [told("POST /links", at), told("POST /other", "made then -> not made")]);
+        assert_eq!(bound.others(|_| false).len(), 1, "what is not played is not missed");
     }
 
     #[test]
     fn the_times_of_a_list_that_is_asked_for_are_no_difference() {
         let from = |minute: u32| format!("/v1/bookings?updated_from=2026-11-21T10%3A{minute}%3A00%2B08%3A00&page=1");
         let listed = went("GET", &from(10), "", "listed");
-        let bound = Bound::new([(THEN, listed, None)], Arc::new(TestClock::at(THEN)));
+        let bound = Bound::new([(THEN, listed, 1)], Arc::new(TestClock::at(THEN)));
         assert_eq!(said(&bound, &call(Method::GET, &from(11), "")).as_deref(), Some("listed"));
         assert_eq!(said(&bound, &call(Method::GET, &from(12).replace("page=1", "page=2"), "")), None);
     }
@@ -427,7 +401,7 @@ mod tests {
     #[test]
     fn nonces_times_and_digests_are_no_difference() {
         let bound = Bound::new(
-            [(THEN, went("POST", "/r", r#"{"at":1795226400000,"sign":"0123456789abcdef"}"#, "1"), None)],
+            [(THEN, went("POST", "/r", r#"{"at":1795226400000,"sign":"0123456789abcdef"}"#, "1"), 1)],
             Arc::new(TestClock::at(THEN)),
         );
         let other = call(Method::POST, "/r", r#"{"at":1795226400999,"sign":"fedcba9876543210"}"#);

@@ -2,10 +2,9 @@
 
 //! The driver: a fresh bridge, its clock put from message to message, and whatever falls due between two of them done in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -13,43 +12,35 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use secrecy::ExposeSecret as _;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::port::Replayed;
-use ticketbridge_core::{BackendId, ChannelId, ExternalId, Millis, Order, Seed, TimeZone, UnixMillis};
+use ticketbridge_core::{BackendId, ChannelId, ExternalId, Millis, Order, OrderId, Seed, TimeZone, UnixMillis};
 use ticketbridge_store::{CreditEntry, CreditKind, StoreError, Tx};
-use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use super::before;
+use super::by_itself::{ByItself, ToCome};
 use super::compare::{Comparison, Report};
 use super::expect::Expected;
-use super::partners::{Bound, may_wait};
-use super::schedule::{Mark, Schedule};
-use super::waiting::{ANSWER_TURNS, WaitingRoom};
+use super::partners::Bound;
+use super::schedule::{Mark, Schedule, Step};
 use crate::app::{self, Bridge, Parts, StartError, Work};
-use crate::clock::{Clock, SystemIds, TestClock};
+use crate::clock::{Clock as _, SystemIds, TestClock};
 use crate::config::{Config, Environment, OpsToken, Role};
 use crate::engine::EngineError;
-use crate::housekeeping::schedule;
 use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
 use crate::recorder::file::{Drawn, Recorded};
-use crate::recorder::outcome::{Outcome, outcome};
-use crate::recorder::tape::{Came, Moved, Piece};
+use crate::recorder::outcome::{FORM, Outcome, outcome};
+use crate::recorder::tape::{Came, Gate, Moved, Piece, Ran, with_course, with_seeds};
 
 /// The secrets of a replay: whoever has the file and the program can sign with them, and nobody else believes it.
 const TEST_WEBHOOK_SECRET: &str = "whsec_YSBzZWNyZXQgZm9yIHJlcGxheXMsIGtub3duIHRvIGFsbA==";
 const TEST_SECRET: &str = "7265706c61797320617265207369676e";
-/// The answer to a demand for tickets has been written so long before its time is over.
-const ANSWER_MARGIN: Millis = Millis(400);
-/// Steps of the clock while an answer waits for something.
+/// Steps of the clock at the end, while an answer waits for something.
 const WAIT_STEP: Millis = Millis(250);
 /// Such steps at most: longer than any call may take.
 const WAIT_STEPS_MAX: u32 = 80;
-/// Looks in a row that find nothing to do before an answer that came in time then is taken to wait for its time now.
-const IDLE_LOOKS: u32 = 500;
 /// What is said of a message that cannot be signed.
 const UNSIGNED: &str = "it cannot be signed";
-/// Turns that calls get to go on in, once their answers have come.
-const TURNS_MAX: u32 = 1_000_000;
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -86,16 +77,15 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
                 *unplayed.entry(unplayable(&came).unwrap_or_default()).or_default() += 1;
             }
             Piece::In(came) => events.push((UnixMillis(at), Played::Message(came))),
+            Piece::Ran(ran) => events.push((UnixMillis(at), Played::Begins(ran))),
             Piece::Task { name } => events.push((UnixMillis(at), Played::Task(name))),
             Piece::Moved(moved) => events.push((UnixMillis(at), Played::Moved(moved))),
         }
     }
     let marks: Vec<Mark> = events.iter().map(|(at, event)| event.mark(*at)).collect();
-    let mut events: Vec<Option<Played>> = events.into_iter().map(|(_, event)| Some(event)).collect();
-    let Schedule { played, answered_at } = Schedule::of(&marks, &calls);
-    let calls = calls.into_iter().zip(answered_at).map(|((at, went), answered_at)| (at, went, answered_at));
-    let events = played.into_iter().filter_map(|(index, at)| Some((at, events[index].take()?))).collect();
-    let bound = Arc::new(Bound::new(calls, Arc::new(clock.clone())));
+    let Schedule { steps, answers } = Schedule::of(&marks, &calls);
+    let bound = calls.into_iter().zip(answers).map(|((at, went), place)| (at, went, place));
+    let bound = Arc::new(Bound::new(bound, Arc::new(clock.clone())));
     let config = for_replay(config, directory.path());
     let parts = Parts {
         ids: Arc::new(SystemIds::new(Arc::new(clock.clone()))),
@@ -105,17 +95,26 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
         work: Work::ByHand,
     };
     let bridge = app::start(config, parts).await?;
-    let (under_way, waiting) = (Mutex::default(), WaitingRoom::default());
+    let ran = events.iter().filter_map(|(_, event)| match event {
+        Played::Begins(ran) => Some(&**ran),
+        Played::Message(_) | Played::Task(_) | Played::Moved(_) => None,
+    });
+    let by_itself = ByItself::new(bridge.shared().clone(), clock.clone(), bound.clone(), ToCome::of(ran));
+    let compared = Comparison::default();
     let mut play =
-        Play { bridge, clock, bound: bound.clone(), under_way, waiting, compared: Comparison::default(), messages: 0 };
-    let played = play.all(&recorded, events).await;
-    let Play { bridge, compared, messages, under_way, .. } = play;
-    under_way.into_inner().unwrap_or_default().iter().for_each(JoinHandle::abort);
+        Play { bridge, clock, bound: bound.clone(), by_itself, compared, messages: 0, played: HashSet::new() };
+    let events = events.into_iter().map(|(_, event)| Some(event)).collect();
+    let outcome = play.all(&recorded, steps, events).await;
+    let Play { bridge, by_itself, mut compared, messages, played, .. } = play;
+    by_itself.abort();
     bridge.stop().await;
-    played?;
-    let mut compared = compared;
+    outcome?;
+    compared.calls(bound.others(|order| played.contains(order)));
     compared.strangers(bound.strangers());
     let mut left_out = recorded.left_out;
+    if recorded.form != FORM && !recorded.outcomes.is_empty() {
+        left_out.push("what the orders had become: another version wrote that down in another form".to_owned());
+    }
     left_out.extend(unplayed.into_iter().map(|(what, times)| format!("{times} {what}")));
     Ok(compared.report(expected, messages, bound.answered(), left_out))
 }
@@ -138,6 +137,9 @@ fn unplayable(came: &Came) -> Option<&'static str> {
 /// What is played.
 enum Played {
     Message(Box<Came>),
+    /// What was done by itself.
+    Begins(Box<Ran>),
+    /// A task, as an older version wrote it down.
     Task(String),
     /// What an order that is not in the recording took, or gave back.
     Moved(Moved),
@@ -147,8 +149,14 @@ impl Played {
     /// By what its place among the others is found.
     fn mark(&self, at: UnixMillis) -> Mark {
         match self {
-            Played::Message(came) => Mark { at, decided: came.decided, order: came.order.clone(), is_message: true },
-            Played::Task(_) | Played::Moved(_) => Mark { at, decided: None, order: None, is_message: false },
+            Played::Message(came) => {
+                // An older version did not say whose answer waited: whoever was answered at once has no use for a place of its answer.
+                let waited = came.answered.is_some() || came.took > Millis(0);
+                let answered = waited.then_some((came.answered, at + came.took));
+                Mark { at, turn: came.decided, answered }
+            }
+            Played::Begins(ran) => Mark { at, turn: Some(ran.began), answered: None },
+            Played::Task(_) | Played::Moved(_) => Mark { at, turn: None, answered: None },
         }
     }
 }
@@ -187,40 +195,75 @@ struct Play {
     bridge: Bridge,
     clock: TestClock,
     bound: Arc<Bound>,
-    /// Deliveries whose calls wait for the time of their answers.
-    under_way: Mutex<Vec<JoinHandle<()>>>,
-    /// Messages whose answers wait while others come.
-    waiting: WaitingRoom,
+    /// What happens by itself.
+    by_itself: ByItself,
     compared: Comparison,
     messages: u64,
+    /// The orders that are compared.
+    played: HashSet<OrderId>,
 }
 
 impl Play {
-    async fn all(&mut self, recorded: &Recorded, events: Vec<(UnixMillis, Played)>) -> Result<(), ReplayError> {
+    async fn all(
+        &mut self,
+        recorded: &Recorded,
+        steps: Vec<(Step, UnixMillis)>,
+        mut events: Vec<Option<Played>>,
+    ) -> Result<(), ReplayError> {
         self.begin(recorded).await?;
-        let mut events = events.into_iter().peekable();
-        while let Some((at, event)) = events.next() {
-            self.until(at).await?;
-            let next = events.peek().map(|(at, _)| *at);
+        for (place, (step, at)) in steps.into_iter().enumerate() {
+            self.by_itself.catch_up(at).await?;
+            self.by_itself.reach(at);
+            self.bound.play_to(place);
+            self.by_itself.settle().await;
+            let (number, event) = match step {
+                Step::Mark(index) => (index, events[index].take()),
+                Step::Answered(index) => {
+                    self.by_itself.waiting.turn_of(Some(index));
+                    (index, None)
+                }
+                Step::Answer => (0, None),
+            };
             match event {
-                Played::Message(came) => self.message(at, came, next).await?,
-                Played::Task(name) => schedule::carry_out(self.bridge.shared(), &name).await,
-                Played::Moved(moved) => before::moved(self.bridge.engine(), recorded, moved).await?,
+                Some(Played::Message(came)) => self.message(came, number).await?,
+                Some(Played::Begins(ran)) => self.by_itself.begins(*ran).await?,
+                Some(Played::Task(name)) => self.by_itself.task(name, Vec::new()),
+                Some(Played::Moved(moved)) => before::moved(self.bridge.engine(), recorded, moved).await?,
+                None => {}
             }
+            self.by_itself.settle().await;
+            self.by_itself.go_on().await?;
+            self.bridge.worker().give_all_back().await;
             self.compare_answered().await?;
         }
-        self.until(recorded.to()).await?;
+        self.end(recorded).await
+    }
+
+    /// What is still under way comes to its end, and everything is compared with what it was.
+    async fn end(&mut self, recorded: &Recorded) -> Result<(), ReplayError> {
+        self.bound.play_to(usize::MAX);
+        self.by_itself.waiting.turn_of(None);
+        self.by_itself.settle().await;
+        self.by_itself.catch_up(recorded.to()).await?;
+        self.by_itself.reach(recorded.to());
+        self.by_itself.settle().await;
         for _ in 0..WAIT_STEPS_MAX {
             self.compare_answered().await?;
-            if self.waiting.len() == 0 {
+            if self.by_itself.waiting.unanswered() == 0 {
                 break;
             }
-            self.until(self.clock.now() + WAIT_STEP).await?;
-            self.waiting.end_by(UnixMillis(i64::MAX)).await;
+            self.by_itself.reach(self.clock.now() + WAIT_STEP);
+            self.by_itself.settle().await;
         }
-        for then in &recorded.outcomes {
-            let now = self.outcome_of(then).await?;
+        let comparable = recorded.outcomes.iter().filter(|_| recorded.form == FORM);
+        for then in comparable {
+            let order = self.order_of(then).await?;
+            let now = match &order {
+                Some(order) => Some(outcome(self.bridge.engine().store(), order).await?),
+                None => None,
+            };
             self.compared.order(then, now.as_ref());
+            self.played.extend(order.map(|order| order.id));
         }
         Ok(())
     }
@@ -266,110 +309,30 @@ impl Play {
         Ok(())
     }
 
-    /// Puts the clock to `at`, and on its way does everything at the time at which it falls due.
-    async fn until(&self, at: UnixMillis) -> Result<(), ReplayError> {
-        self.drain().await?;
-        while let Some(due) = self.next_due().await?.filter(|due| *due <= at) {
-            let before = self.clock.now();
-            if due > before {
-                self.clock.set(due);
-                self.answers_come().await;
-                self.waiting.end_by(due).await;
-            }
-            // What is due and was not handed out is held by something that ends in its own time.
-            if self.drain().await? == 0 && due <= before {
-                let next = before + WAIT_STEP;
-                if next > at {
-                    break;
-                }
-                self.clock.set(next);
-                self.answers_come().await;
-            }
-        }
-        if at > self.clock.now() {
-            self.clock.set(at);
-            self.answers_come().await;
-        }
-        self.drain().await?;
-        Ok(())
-    }
-
-    /// When something is to be done next, or a call under way is answered.
-    async fn next_due(&self) -> Result<Option<UnixMillis>, ReplayError> {
-        let due = self.bridge.worker().next_due().await?;
-        let answered = self.waiting.next_end(self.clock.now());
-        Ok(due.into_iter().chain(self.bound.next_answer()).chain(answered).min())
-    }
-
-    /// Does everything that is due. A call that a message crossed stays under way: the message is played before its answer.
-    async fn drain(&self) -> Result<usize, ReplayError> {
-        let worker = self.bridge.worker();
-        let carry_out = async |job, seat| {
-            let mut waits = self.bound.waits();
-            let worker = worker.clone();
-            let mut task = tokio::spawn(may_wait(async move {
-                worker.carry_out(job).await;
-                drop(seat);
-            }));
-            tokio::select! {
-                ended = &mut task => ended.unwrap_or_default(),
-                _ = waits.changed() => self.under_way().push(task),
-            }
-        };
-        Ok(worker.drain_by(carry_out).await?)
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The clock was put on: who waited for an answer that has come goes on, and to the end, or to its next call.
-    async fn answers_come(&self) {
-        // One that waits for something else, such as its own pause between two calls, holds nothing up.
-        for _ in 0..TURNS_MAX {
-            let left = {
-                let mut under_way = self.under_way();
-                under_way.retain(|task| !task.is_finished());
-                under_way.len()
-            };
-            if left == self.bound.waiting() {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Plays a message; `next` is when the next one is played.
-    async fn message(&mut self, at: UnixMillis, came: Box<Came>, next: Option<UnixMillis>) -> Result<(), ReplayError> {
+    /// Plays a message, by its number among everything that is played. One whose answer waits for tickets is left to itself: what is played meanwhile may be what it waits for.
+    async fn message(&mut self, came: Box<Came>, number: usize) -> Result<(), ReplayError> {
         self.messages += 1;
-        let waits = self.waits_for_tickets(&came.path);
-        if waits.is_some() && next.is_some_and(|next| next < at + came.took) {
-            return self.begin_to_wait(at, came).await;
-        }
-        let answer = self.ask(at, &came, waits).await?;
-        self.compare(at, &came, answer).await
-    }
-
-    /// Plays a message whose answer waits while others come; what they bring may be what it waits for.
-    async fn begin_to_wait(&mut self, at: UnixMillis, came: Box<Came>) -> Result<(), ReplayError> {
+        let at = self.clock.now();
         let Some(request) = self.request(at, &came) else {
             return self.compare(at, &came, (0, UNSIGNED.to_owned())).await;
         };
-        let asleep = self.clock.sleepers();
-        let task = tokio::spawn(answer_to(crate::http::router(self.bridge.shared().clone()), request));
-        for _ in 0..TURNS_MAX {
-            // It has been taken, and waits for its time to pass.
-            if task.is_finished() || self.clock.sleepers() > asleep {
-                break;
-            }
-            tokio::task::yield_now().await;
+        let router = crate::http::router(self.bridge.shared().clone());
+        if !self.waits_for_tickets(&came.path) {
+            let answer = with_seeds(&came.seeds, answer_to(router, request)).await;
+            return self.compare(at, &came, answer).await;
         }
-        self.waiting.enter(came, at, task);
+        let gate = Arc::new(Gate::default());
+        if came.answered.is_none() {
+            gate.open();
+        }
+        let (seeds, through) = (came.seeds.clone(), gate.clone());
+        let answer = async move { with_course(&seeds, Some(through), answer_to(router, request)).await };
+        self.by_itself.waiting.enter((came, at), (number, gate), tokio::spawn(answer));
         Ok(())
     }
 
     async fn compare_answered(&mut self) -> Result<(), ReplayError> {
-        for (waited, answer) in self.waiting.answered().await {
+        for (waited, answer) in self.by_itself.waiting.answered().await {
             self.compare(waited.at, &waited.came, answer).await?;
         }
         Ok(())
@@ -388,60 +351,14 @@ impl Play {
         Ok(())
     }
 
-    /// The budget of a call whose answer waits for tickets.
-    fn waits_for_tickets(&self, path: &str) -> Option<Millis> {
-        let (channel, call) = path.strip_prefix("/channels/")?.split_once('/')?;
-        let channel = self.bridge.engine().running().registry.channel(&ChannelId::new(channel))?;
-        let endpoint = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call)?;
-        endpoint.waits_for_tickets.then_some(endpoint.budget)
-    }
-
-    /// Makes the request, and lets the worker work meanwhile, as long as it did then.
-    async fn ask(&self, at: UnixMillis, came: &Came, waits: Option<Millis>) -> Result<(u16, String), ReplayError> {
-        let Some(request) = self.request(at, came) else { return Ok((0, UNSIGNED.to_owned())) };
-        let router = crate::http::router(self.bridge.shared().clone());
-        let answered = AtomicBool::new(false);
-        let call = async {
-            let answer = answer_to(router, request).await;
-            answered.store(true, Ordering::Release);
-            answer
+    /// Whether the answer to a call waits for tickets.
+    fn waits_for_tickets(&self, path: &str) -> bool {
+        let found = || {
+            let (channel, call) = path.strip_prefix("/channels/")?.split_once('/')?;
+            let channel = self.bridge.engine().running().registry.channel(&ChannelId::new(channel))?;
+            channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied()
         };
-        // It was answered then; no time passes beyond that, unless it is waited for longer now.
-        let ends = self.clock.now() + came.took;
-        // Tickets that came too late for the answer then come too late for it now.
-        let too_late = waits.is_some_and(|budget| came.took >= Millis(budget.0 - ANSWER_MARGIN.0));
-        let work = async {
-            let (mut steps, mut idle) = (0, 0);
-            while waits.is_some() && !answered.load(Ordering::Acquire) && steps < WAIT_STEPS_MAX {
-                if !too_late {
-                    self.bridge.worker().drain().await?;
-                }
-                tokio::task::yield_now().await;
-                // It waits for its time to pass.
-                let now = self.clock.now();
-                let is_over = now >= ends;
-                let waits_on = self.clock.sleepers() > 0 && (too_late || self.is_idle().await?);
-                idle = if waits_on { idle + 1 } else { 0 };
-                let looks = match (is_over, too_late) {
-                    (true, true) => ANSWER_TURNS,
-                    (false, true) => 0,
-                    (true | false, false) => IDLE_LOOKS,
-                };
-                if idle > looks {
-                    self.clock.advance(if is_over { WAIT_STEP } else { WAIT_STEP.min(ends - now) });
-                    steps += 1;
-                }
-            }
-            Ok::<_, ReplayError>(())
-        };
-        let (answer, worked) = tokio::join!(call, work);
-        worked?;
-        Ok(answer)
-    }
-
-    async fn is_idle(&self) -> Result<bool, ReplayError> {
-        let now = self.clock.now();
-        Ok(self.bridge.worker().next_due().await?.is_none_or(|due| due > now))
+        found().is_some_and(|endpoint| endpoint.waits_for_tickets)
     }
 
     /// The request as it was, signed anew.
@@ -500,17 +417,12 @@ impl Play {
         Ok(Some(order.map_or_else(|| id.to_string(), |order| format!("{}:{}", order.channel, order.channel_order_id))))
     }
 
-    async fn outcome_of(&self, then: &Outcome) -> Result<Option<Outcome>, ReplayError> {
+    async fn order_of(&self, then: &Outcome) -> Result<Option<Order>, ReplayError> {
         let engine = self.bridge.engine();
         let Some(channel) = engine.running().registry.channel(&ChannelId::new(then.order.0.as_str())) else {
             return Ok(None);
         };
-        let about = ExternalId::from(then.order.1.as_str());
-        let order: Option<Order> = engine.order_about(&channel, &about).await?;
-        match order {
-            Some(order) => Ok(Some(outcome(engine.store(), &order).await?)),
-            None => Ok(None),
-        }
+        Ok(engine.order_about(&channel, &ExternalId::from(then.order.1.as_str())).await?)
     }
 }
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Messages whose answers wait for tickets while other messages come: what is played meanwhile may be what they wait for.
+//! Messages whose answers wait for tickets while other things happen: what is played meanwhile may be what they wait for.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::UnixMillis;
 use tokio::task::JoinHandle;
 
-use crate::recorder::tape::Came;
-
-/// Turns that an answer gets to be written in, once its time has come.
-pub(super) const ANSWER_TURNS: u32 = 200_000;
+use crate::recorder::tape::{Came, Gate};
 
 /// A message whose answer is awaited.
 pub(super) struct Waiting {
@@ -18,15 +15,12 @@ pub(super) struct Waiting {
     pub(super) came: Box<Came>,
     /// When it was played.
     pub(super) at: UnixMillis,
+    /// Its number among everything that is played.
+    number: usize,
+    /// Where its answer waits for its turn.
+    gate: Arc<Gate>,
     /// Its answer.
     task: JoinHandle<(u16, String)>,
-}
-
-impl Waiting {
-    /// When it was answered then.
-    fn ends(&self) -> UnixMillis {
-        self.at + self.came.took
-    }
 }
 
 /// All of them.
@@ -39,24 +33,30 @@ impl WaitingRoom {
     }
 
     /// One more.
-    pub(super) fn enter(&self, came: Box<Came>, at: UnixMillis, task: JoinHandle<(u16, String)>) {
-        self.locked().push(Waiting { came, at, task });
+    pub(super) fn enter(
+        &self,
+        (came, at): (Box<Came>, UnixMillis),
+        (number, gate): (usize, Arc<Gate>),
+        task: JoinHandle<(u16, String)>,
+    ) {
+        self.locked().push(Waiting { came, at, number, gate, task });
     }
 
-    /// When the next of them was answered then.
-    pub(super) fn next_end(&self, now: UnixMillis) -> Option<UnixMillis> {
-        self.locked().iter().map(Waiting::ends).filter(|end| *end > now).min()
+    /// It is the turn of the answer to the message of this number; `None`: of all of them.
+    pub(super) fn turn_of(&self, number: Option<usize>) {
+        let waiting = self.locked();
+        let meant = |one: &&Waiting| number.is_none_or(|number| one.number == number);
+        waiting.iter().filter(meant).for_each(|one| one.gate.open());
     }
 
-    /// Lets those be answered whose time has come; one that waits longer than it did then holds nothing up.
-    pub(super) async fn end_by(&self, now: UnixMillis) {
-        for _ in 0..ANSWER_TURNS {
-            let is_left = self.locked().iter().any(|one| one.ends() <= now && !one.task.is_finished());
-            if !is_left {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
+    /// How many have no answer yet.
+    pub(super) fn unanswered(&self) -> usize {
+        self.locked().iter().filter(|one| !one.task.is_finished()).count()
+    }
+
+    /// How many of them do not wait for their turn.
+    pub(super) fn busy(&self) -> usize {
+        self.locked().iter().filter(|one| !one.task.is_finished() && !one.gate.is_waited_at()).count()
     }
 
     /// Those that were answered; with the status and the body of each.
@@ -73,10 +73,5 @@ impl WaitingRoom {
             answered.push((one, answer));
         }
         answered
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.locked().len()
     }
 }

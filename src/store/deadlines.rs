@@ -269,6 +269,35 @@ impl Store {
         .await
     }
 
+    /// Deadlines of which something is due until `until`, the earliest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn due_deadlines(&self, until: UnixMillis) -> Result<Vec<DeadlineRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM deadline WHERE state = 'armed' AND next_ms <= ? ORDER BY next_ms, id");
+        self.rows(&sql, values![until.0]).await?.iter().map(read).collect()
+    }
+
+    /// Hands out a deadline, if something of it is due.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Commit`].
+    pub async fn claim_deadline(
+        &self,
+        order: &OrderId,
+        kind: DeadlineKind,
+        now: UnixMillis,
+        lease: Millis,
+    ) -> Result<Option<ClaimedDeadline>, StoreError> {
+        let found = [deadline_id(order, kind)];
+        self.write("claim_deadlines", move |tx| {
+            let found = found.clone();
+            Box::pin(async move { tx.claim_due_rows(&found, now, lease).await })
+        })
+        .await
+        .map(|mut claimed: Vec<ClaimedDeadline>| claimed.pop())
+    }
+
     /// When the next warning or passing is due; for those handed out, when their lease runs out.
     ///
     /// # Errors

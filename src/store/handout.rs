@@ -6,8 +6,8 @@
 //! whatever the database's statistics say. Taking is a compare-and-set; passing over rows that somebody else takes at this moment only
 //! makes it faster.
 
-use sea_orm::{DbBackend, Value};
-use ticketbridge_core::{Millis, UnixMillis};
+use sea_orm::{DbBackend, QueryResult, Value};
+use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
 use crate::ahead::Ahead;
 use crate::connect::Store;
@@ -43,7 +43,67 @@ impl LaneRoom {
     }
 }
 
+/// A delivery that may be handed out, now or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// `dlv_…`.
+    pub id: String,
+    /// For which order.
+    pub order: OrderId,
+    /// To whom.
+    pub destination: String,
+    /// Which call.
+    pub call: String,
+    /// From when on.
+    pub at: UnixMillis,
+}
+
 impl Store {
+    /// Deliveries to these destinations that may be handed out until `until`, whatever room there is; what a person holds back is not among
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn ready_jobs(&self, until: UnixMillis, destinations: &[String]) -> Result<Vec<Ready>, StoreError> {
+        if destinations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT id, order_id, destination, call_name, ready_ms FROM job \
+             WHERE destination IN ({}) AND failed_last IN (0, 1) AND ready_ms <= ? \
+             AND NOT EXISTS (SELECT 1 FROM partner_pause WHERE partner = destination AND paused = 1) \
+             ORDER BY ready_ms, id",
+            marks(destinations.len())
+        );
+        let mut all: Vec<Value> = destinations.iter().map(|name| Value::from(name.as_str())).collect();
+        all.push(until.0.into());
+        let read = |row: &QueryResult| {
+            Ok(Ready {
+                id: get(row, "id")?,
+                order: OrderId(get(row, "order_id")?),
+                destination: get(row, "destination")?,
+                call: get(row, "call_name")?,
+                at: UnixMillis(get(row, "ready_ms")?),
+            })
+        };
+        self.rows(&sql, all).await?.iter().map(read).collect()
+    }
+
+    /// Hands out these deliveries, as far as they may be, whatever room there is.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Document`], [`StoreError::Commit`].
+    pub async fn claim_these(&self, ids: Vec<String>, now: UnixMillis, lease: Millis) -> Result<Vec<Job>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write("claim_jobs", move |tx| {
+            let ids = ids.clone();
+            Box::pin(async move { tx.lease_rows(&ids, now, lease).await })
+        })
+        .await
+    }
+
     /// Hands out up to `limit` deliveries that are due, each for `lease`: to destinations in `lanes`, within their room, those that did
     /// not fail last first, and of these those with the nearest deadline.
     ///
@@ -73,8 +133,11 @@ impl Store {
         Ok(jobs)
     }
 
-    /// Ids of rows that may be taken.
-    async fn claimable(&self, now: UnixMillis, limit: u32, lanes: &[LaneRoom]) -> Result<Vec<String>, StoreError> {
+    /// Ids of deliveries that may be handed out, up to `limit`: to destinations in `lanes`, within their room.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn claimable(&self, now: UnixMillis, limit: u32, lanes: &[LaneRoom]) -> Result<Vec<String>, StoreError> {
         let Some((sql, all)) = claimable(now, limit, lanes) else { return Ok(Vec::new()) };
         self.rows(&sql, all).await?.iter().map(|row| get(row, "id")).collect()
     }

@@ -100,7 +100,7 @@ pub use error::{SealError, StoreError};
 pub use files::{copy_to_new, give_name, new_for_us};
 pub use growth::{Growth, TABLES};
 pub use guesses::Guesses;
-pub use handout::LaneRoom;
+pub use handout::{LaneRoom, Ready};
 pub use held_codes::held_hash;
 pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};

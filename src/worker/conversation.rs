@@ -9,6 +9,7 @@ use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, Ht
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
+use crate::recorder::tape::{self, Work};
 use crate::service::registry::RegisteredBackend;
 use crate::transport::{CallLimits, Reached, TransportError};
 use crate::worker::Worker;
@@ -17,6 +18,8 @@ use crate::worker::settle::{Attempt, partner};
 
 /// Who holds a back-end back that does not accept our key, until the configuration is read anew.
 pub(crate) const KEY_REFUSED: &str = "the back-end refuses our key";
+/// What a recording calls it that such a back-end is let go.
+pub(crate) const TRY_KEYS_AGAIN: &str = "try_keys_again";
 /// Time for one call outside of a delivery, beside what the back-end's own settings say.
 const OUTSIDE_MAX: Millis = Millis::seconds(12);
 
@@ -99,11 +102,12 @@ impl Worker {
     /// Store errors.
     pub async fn try_keys_again(&self) -> Result<u64, StoreError> {
         let now = self.engine.clock().now();
-        let resumed: Result<u64, StoreError> = self
+        let resumes = self
             .engine
             .store()
-            .write("try_keys_again", move |tx: &Tx| Box::pin(async move { tx.resume_all(KEY_REFUSED, now).await }))
-            .await;
+            .write("try_keys_again", move |tx: &Tx| Box::pin(async move { tx.resume_all(KEY_REFUSED, now).await }));
+        let begun = self.engine.begin(Work::Task { name: TRY_KEYS_AGAIN.to_owned() });
+        let resumed: Result<u64, StoreError> = tape::doing(begun, Box::pin(resumes)).await;
         self.engine.work().notify_one();
         resumed
     }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::{Answering, Millis, Moment, UnixMillis};
-use ticketbridge_store::{ClaimedDeadline, Tx};
+use ticketbridge_store::{ClaimedDeadline, DeadlineRow, Tx};
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Applied, Change, EngineError, needs};
+use crate::recorder::tape::{Piece, Ran, Work};
+use crate::recorder::turns::Decided;
 use crate::trouble::log_trouble;
 use crate::worker::{LEASE, Worker};
 
@@ -91,7 +93,7 @@ impl Worker {
         Ok(found)
     }
 
-    async fn pass_one(&self, claimed: ClaimedDeadline) {
+    pub(super) async fn pass_one(&self, claimed: ClaimedDeadline) {
         match self.pass(claimed).await {
             Ok(()) | Err(EngineError::LeaseLost) => {}
             Err(error) => log_trouble("a deadline could not be carried out; it is tried again", &error),
@@ -104,17 +106,22 @@ impl Worker {
         let row = claimed.row.clone();
         let needs = needs::of_deadline(&row.order, row.kind, is_passing);
         let work = Arc::new((claimed, self.engine.running()));
+        let (decided, engine) = (Decided::default(), self.engine.clone());
+        let turn = decided.clone();
         let applied = self
             .engine
             .store()
             .write_needing("deadline", needs, move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, turn) = (work.clone(), engine.clone(), turn.clone());
                 Box::pin(async move {
                     let (claimed, running) = &*work;
-                    carry_out(tx, claimed, running, moment, is_passing).await
+                    let applied = carry_out(tx, claimed, running, moment, is_passing).await?;
+                    turn.note(engine.turn());
+                    Ok::<_, EngineError>(applied)
                 })
             })
             .await?;
+        self.record_passed(&row, is_passing, moment, &decided);
         if applied.changed {
             let (order, kind, due) = (&row.order, row.kind.name(), row.due_at.0);
             if is_passing {
@@ -127,6 +134,14 @@ impl Worker {
         }
         self.engine.announce(&applied);
         Ok(())
+    }
+
+    fn record_passed(&self, row: &DeadlineRow, passed: bool, moment: Moment, decided: &Decided) {
+        let (Some(recorder), Some(began)) = (self.engine.recorder(), decided.turn()) else { return };
+        recorder.record(moment.now, || {
+            let what = Work::Deadline { order: row.order.clone(), deadline: row.kind, passed };
+            Piece::Ran(Box::new(Ran { what, began, seeds: vec![format!("{:032x}", moment.seed.0)] }))
+        });
     }
 }
 

@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::EngineError;
 use crate::trouble::log_trouble;
 use crate::worker::desk::{AtDesk, IN_FLIGHT_MAX, UnderWay};
-use crate::worker::lanes::Seat;
 use crate::worker::memory::locked;
 use crate::worker::{LEASE, Worker};
 
@@ -159,7 +158,7 @@ impl Worker {
     }
 
     /// Destinations, and how much more each takes now.
-    fn rooms(&self) -> Vec<LaneRoom> {
+    pub(super) fn rooms(&self) -> Vec<LaneRoom> {
         let running = self.engine.running();
         let mut limits = running.registry.lanes();
         let default = running.config.delivery.lane;
@@ -169,18 +168,6 @@ impl Worker {
             }
         }
         self.lanes.room(&limits, self.engine.clock().monotonic())
-    }
-
-    /// When something is to be done next, as far as rows and destinations tell; perhaps in the past.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn next_due(&self) -> Result<Option<UnixMillis>, EngineError> {
-        let clock = self.engine.clock();
-        let (now, passed) = (clock.now(), clock.monotonic());
-        let ahead = self.engine.store().look_ahead(&self.rooms()).await?;
-        let opens = self.lanes.next_opening(passed).map(|at| now + Millis::from_std(at.saturating_sub(passed)));
-        Ok([ahead.job, ahead.deadline, opens].into_iter().flatten().min())
     }
 
     /// Hands out up to `limit` deliveries that are due and for which there is room.
@@ -274,7 +261,7 @@ impl Worker {
     }
 
     /// Partners that have deliveries waiting and are not configured: those are put back with a reason that ops can read.
-    async fn find_strays(&self) -> Result<(), EngineError> {
+    pub(crate) async fn find_strays(&self) -> Result<(), EngineError> {
         let found = self.engine.store().waiting_destinations().await?;
         let known = self.engine.running().registry.lanes();
         let strays: Vec<String> =
@@ -292,25 +279,11 @@ impl Worker {
     /// # Errors
     /// Store errors.
     pub async fn drain(&self) -> Result<usize, EngineError> {
-        self.drain_by(async |job, seat| {
-            self.carry_out(job).await;
-            drop(seat);
-        })
-        .await
-    }
-
-    /// The same, where somebody else carries the deliveries out; each with what keeps its place.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn drain_by(&self, carry_out: impl AsyncFn(Job, Seat)) -> Result<usize, EngineError> {
         let mut done = 0;
         self.find_strays().await?;
         loop {
             let deadlines = self.pass_due_deadlines().await?;
-            for (order, booking) in self.let_go() {
-                self.give_back_or_log(&order, &booking).await;
-            }
+            self.give_all_back().await;
             let jobs = self.claim(CLAIM_MAX).await?;
             if jobs.is_empty() && deadlines == 0 {
                 return Ok(done);
@@ -318,7 +291,8 @@ impl Worker {
             done += jobs.len() + deadlines;
             for job in jobs {
                 let seat = self.lanes.enter(&job, self.engine.clock().monotonic());
-                carry_out(job, seat).await;
+                self.carry_out(job).await;
+                drop(seat);
             }
         }
     }

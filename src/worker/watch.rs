@@ -12,6 +12,7 @@ use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
+use crate::recorder::tape::{self, Work};
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
@@ -215,12 +216,16 @@ impl Worker {
             return Hinted::TooSoon;
         }
         let worker = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = worker.read_hinted(&backend, &about).await {
-                crate::trouble::log_trouble("a hint could not be followed; what is polled finds it", &error);
-            }
-        });
+        tokio::spawn(async move { worker.follow(&backend, about).await });
         Hinted::Followed
+    }
+
+    /// Follows a hint, to its end.
+    pub(crate) async fn follow(&self, backend: &RegisteredBackend, about: String) {
+        let begun = self.engine.begin(Work::Hint { backend: backend.id.to_string(), about: about.clone() });
+        if let Err(error) = tape::doing(begun, Box::pin(self.read_hinted(backend, &about))).await {
+            crate::trouble::log_trouble("a hint could not be followed; what is polled finds it", &error);
+        }
     }
 
     /// What waits for its time to ask this back-end about the order asks now.

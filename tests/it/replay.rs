@@ -13,7 +13,7 @@ use ticketbridge::service::registry::Registry;
 use ticketbridge_core::{Millis, UnixMillis};
 
 use crate::support::partners::Outcome;
-use crate::support::{CHANNEL, START, TestBridge, douyin, environment};
+use crate::support::{CHANNEL, START, TestBridge, douyin, environment, kakao};
 
 /// A bridge that records.
 async fn recording() -> TestBridge {
@@ -123,6 +123,7 @@ async fn the_day_that_the_project_keeps_plays_without_a_difference() {
         let bridge = recording().await;
         day(&bridge).await;
         let recorded = taken(bridge).await;
+        drop(std::fs::remove_file(&path));
         file::write(&path, &recorded, &app::sealer(&same), "a-day-of-the-tests").expect("it is written");
     }
     let recorded = file::read(&path, &app::sealer(&same)).expect("the recording of the project");
@@ -188,6 +189,131 @@ async fn a_planted_change_is_named_with_its_cause_and_a_rule_makes_it_expected()
     let report = replay(recorded, changed, &Expected::read(rules).expect("rules")).await.expect("it can be played");
     assert_eq!(report.unexplained, 0, "{report}");
     assert!(report.expected > 0);
+}
+
+type Files = std::collections::BTreeMap<String, String>;
+
+/// The example with a Kakao-style channel beside it.
+fn with_kakao(files: &mut Files) {
+    let settings = "confirm_limit = \"24h\"\n";
+    files.insert("channels/kakao.toml".to_owned(), format!("{}{settings}", kakao::channel_file(kakao::CAN)));
+    files.insert("products/kakao.toml".to_owned(), kakao::PRODUCTS.to_owned());
+}
+
+/// The same, recorded.
+async fn recording_kakao() -> TestBridge {
+    TestBridge::start_with(|files| {
+        with_kakao(files);
+        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
+    })
+    .await
+}
+
+/// Replaces a text of one file.
+fn change(files: &mut Files, file: &str, from: &str, to: &str) {
+    let text = files.get_mut(file).expect("a file of the configuration");
+    assert!(text.contains(from), "{file}: {from}");
+    *text = text.replace(from, to);
+}
+
+/// A day on which times are promised: a pass that is valid for days, a refund under review, a request that waits for its decision.
+async fn day_of_promises(bridge: &TestBridge) {
+    bridge.post("codes/lp-2026", &json!({ "codes": ["C-1", "C-2"] })).await.expect(200);
+    let amount = json!({ "origin_amount": 10_900, "pay_amount": 10_900 });
+    let mut sold = douyin::sale("V1", 1, bridge.now());
+    let mut booked = douyin::booking("R1", "V1", "2026-12-01", 1, bridge.now());
+    booked["tourists"] = json!([booked["tourists"][0]]);
+    for body in [&mut sold, &mut booked] {
+        body["product_out_id"] = json!("LP-V1|LP-B1");
+        body["amount"] = amount.clone();
+        assert_eq!(bridge.douyin("create-order", body).await.expect(200).json()["data"]["error_code"], 0);
+        bridge.drain().await;
+    }
+    bridge.ticketed("V100", "R100").await;
+    let applied = douyin::refund_apply("R100", "B1", 101, 0, bridge.now());
+    bridge.douyin("refund-apply", &applied).await.expect(200);
+    let asked = kakao::reservation("K1", "pd_manual", "REQUESTED");
+    bridge.kakao_is(kakao::event("e1", "reservation.requested", 1, &asked, json!({})), "accepted").await;
+    bridge.advance(Millis::minutes(30));
+    bridge.drain().await;
+}
+
+/// The comparison sees every time that a promise hangs on, and every sum: each planted change is named, by how much.
+#[tokio::test]
+async fn a_promise_that_slips_is_named() {
+    let bridge = recording_kakao().await;
+    day_of_promises(&bridge).await;
+    let recorded = taken(bridge).await;
+    let (same, _bridge) = config(with_kakao).await;
+    let report = play(&recorded, same).await;
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+    const LAKESIDE: &str = "products/lakeside.toml";
+    const DOUYIN: &str = "channels/douyin-main.toml";
+    const KAKAO: &str = "channels/kakao.toml";
+    let planted: [(&str, &str, &str, &[&str]); 6] = [
+        (LAKESIDE, "valid_days_after = 2", "valid_days_after = 30", &["/valid_until \"2026-12-03\" -> \"2026-12-31\""]),
+        (KAKAO, "confirm_limit = \"24h\"", "confirm_limit = \"2h\"", &["order deadlines", "(22 h earlier)"]),
+        (DOUYIN, "review_limit = \"72h\"", "review_limit = \"54h\"", &["/review_by", "(18 h earlier)"]),
+        (
+            DOUYIN,
+            "review_warn_before = [\"24h\", \"4h\"]",
+            "review_warn_before = [\"1h\"]",
+            &["order deadlines", "/warn_at"],
+        ),
+        (LAKESIDE, "price    = 19900", "price    = 19800", &["answer douyin-main/create-order"]),
+        (KAKAO, "commission_bp = 300", "commission_bp = 301", &["order settlement"]),
+    ];
+    for (file, from, to, named) in planted {
+        let (changed, _bridge) = config(|files| {
+            with_kakao(files);
+            change(files, file, from, to);
+        })
+        .await;
+        let report = play(&recorded, changed).await;
+        assert!(report.unexplained > 0, "{to}: {report}");
+        for words in named {
+            assert!(report.to_string().contains(words), "{to}: {words}: {report}");
+        }
+    }
+}
+
+/// Two orders are confirmed and one is declined, and each time the channel tells of it by a message of its own: while our call is under way,
+/// and after its answer. Each is played in its place.
+#[tokio::test]
+async fn a_message_that_crosses_a_call_of_ours_is_played_in_its_place() {
+    let bridge = recording_kakao().await;
+    for (number, id) in [("K1", "a"), ("K2", "b"), ("K3", "c")] {
+        let asked = kakao::reservation(number, "pd_plain", "REQUESTED");
+        bridge
+            .kakao_is(kakao::event(&format!("{id}1"), "reservation.requested", 1, &asked, json!({})), "accepted")
+            .await;
+    }
+    bridge.drain().await;
+    let told = |number: &str, id: &str| {
+        let confirmed = kakao::reservation(number, "pd_plain", "CONFIRMED");
+        kakao::event(&format!("{id}2"), "reservation.confirmed", 2, &confirmed, json!({}))
+    };
+    let says = |number: &str| {
+        let confirmed = kakao::reservation(number, "pd_plain", "CONFIRMED");
+        Outcome::Says(200, json!({ "reservation": confirmed, "revision": 2 }))
+    };
+    for (number, id, is_first) in [("K1", "a", true), ("K2", "b", false), ("K3", "c", true)] {
+        bridge.partners.next("/confirm", says(number));
+        bridge.post(&format!("orders/{}:{number}/confirm", kakao::KAKAO), &json!({})).await.expect(200);
+        if is_first {
+            let held = bridge.partners.hold("/confirm");
+            bridge.meanwhile(&held, bridge.kakao_is(told(number, id), "accepted")).await;
+        } else {
+            bridge.drain().await;
+            bridge.kakao_is(told(number, id), "stale").await;
+        }
+        bridge.drain().await;
+    }
+    let recorded = taken(bridge).await;
+    let (same, _bridge) = config(with_kakao).await;
+    let report = play(&recorded, same).await;
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+    assert!(report.equal > 20, "{report}");
 }
 
 #[tokio::test]

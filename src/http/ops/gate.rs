@@ -28,7 +28,7 @@ use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
 use crate::recorder::acted::Acted;
-use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::recorder::tape::{self, Came, Piece, headers_of};
 use crate::service::live::Running;
 
 /// Bytes of a body that brings codes.
@@ -183,10 +183,10 @@ impl Gate {
         }
         let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
         let acted = Acted::of(&self.holder, at);
-        // An act is decided no sooner than it comes; what it leads to follows it.
+        // Where nothing is noted of its decision, it is that of its coming; what it leads to follows it.
         let turn = self.shared.engine.turn();
         let body = raw.clone();
-        let response = self.answer(query, raw).await;
+        let (response, course) = tape::noting(Box::pin(self.answer(query, raw))).await;
         let status = response.status().as_u16();
         recorder.record(at, || {
             Piece::In(Box::new(Came {
@@ -202,7 +202,9 @@ impl Gate {
                 answer: String::new(),
                 took: clock.now() - at,
                 order: None,
-                decided: Some(turn),
+                decided: Some(course.decided().unwrap_or(turn)),
+                answered: None,
+                seeds: course.seeds(),
             }))
         });
         response
