@@ -4,6 +4,7 @@
 
 mod douyin;
 mod kakao;
+mod kept;
 mod meddling;
 mod octo;
 mod tripstore;
@@ -15,10 +16,10 @@ use std::time::Duration;
 use chrono::{NaiveDate, TimeDelta};
 use tempfile::TempDir;
 use ticketbridge::app::{self, Bridge, Parts, Work};
-use ticketbridge::clock::{SystemClock, SystemIds};
+use ticketbridge::clock::{Clock as _, SystemClock, SystemIds};
 use ticketbridge::config::{Config, Environment};
 use ticketbridge::transport::{AddressPolicy, HttpTransport};
-use ticketbridge_core::Millis;
+use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::stories::{Channel, play};
 use ticketbridge_sandbox::{Journal, SimBackend, SimBackendOptions, SimTime, Stage, Story, Verdict};
@@ -48,7 +49,9 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 struct Scene<C> {
     stage: Stage<C>,
     bridge: Bridge,
-    _directory: TempDir,
+    directory: TempDir,
+    /// When it began.
+    since: UnixMillis,
 }
 
 /// What a simulated platform is told when it starts.
@@ -75,6 +78,7 @@ async fn scene<C: Channel>(
     let config = Config::load(&directory.path().join("config"), &environment)
         .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
     let clock = Arc::new(SystemClock::new());
+    let since = clock.now();
     let policy = AddressPolicy::for_base_urls(true, []);
     let http = HttpTransport::new(Millis::seconds(3), policy).expect("a way out");
     let parts = Parts {
@@ -89,7 +93,7 @@ async fn scene<C: Channel>(
     backend.set_bridge_url(bridge.url());
     let mut stage = Stage::new(&bridge.url(), TOKEN, channel, backend);
     stage.patience = PATIENCE;
-    Scene { stage, bridge, _directory: directory }
+    Scene { stage, bridge, directory, since }
 }
 
 fn journal_of(channel: &impl Channel) -> Journal {
@@ -125,6 +129,9 @@ fn write_configuration(directory: &Path, replaced: &[(&str, String)], backend: &
         for (from, to) in replaced {
             text = text.replace(from, to);
         }
+        if name == "ticketbridge.toml" {
+            text.push_str("\n[recorder]\nkeep = \"48h\"\n");
+        }
         write_file(&directory.join("config").join(&name), &text);
     }
 }
@@ -145,15 +152,21 @@ fn environment() -> Environment {
     ])
 }
 
-/// Every story ends as it should.
-async fn all_pass<C: Channel>(scene: Scene<C>, stories: &[Story<C>]) {
+/// Every story ends as it should; what was recorded of them is kept under this name, where that is asked for.
+async fn all_pass<C: Channel>(scene: Scene<C>, stories: &[Story<C>], name: &str) {
     let mut problems = Vec::new();
     for story in stories {
         let Verdict { name, problems: found, .. } = play(story, &scene.stage).await;
         problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
     }
+    over(scene, problems, name).await;
+}
+
+/// The stories have been played.
+async fn over<C>(scene: Scene<C>, problems: Vec<String>, name: &str) {
     scene.bridge.stop().await;
     assert!(problems.is_empty(), "{problems:#?}");
+    kept::keep_if_wanted(&scene.directory.path().join("config"), scene.since, name).await;
 }
 
 /// The story finds the misbehaviour out, and names it with these words. On a machine that is too busy for little patience it is played

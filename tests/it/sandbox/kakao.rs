@@ -10,15 +10,20 @@ use ticketbridge_sandbox::stories::kakao::STORIES;
 use super::meddling::{How, Meddle};
 use super::{Scene, all_pass, found_out, platform_options, scene};
 
+/// What of the example becomes which address.
+pub(super) fn addresses(platform: String) -> [(&'static str, String); 1] {
+    [("http://127.0.0.1:9101", platform)]
+}
+
 async fn kakao(meddle: Option<Meddle>) -> Scene<SimKakao> {
     let kakao = SimKakao::start(platform_options("kakao-jeju", "FOREST")).await.expect("the simulated Kakao starts");
-    let addresses = [("http://127.0.0.1:9101", kakao.base_url())];
+    let addresses = addresses(kakao.base_url());
     scene(kakao, &addresses, meddle, |kakao, url| kakao.set_bridge_url(url)).await
 }
 
 #[tokio::test]
 async fn every_story_ends_as_it_should() {
-    all_pass(kakao(None).await, STORIES).await;
+    all_pass(kakao(None).await, STORIES, "kakao").await;
 }
 
 #[tokio::test]

@@ -9,11 +9,25 @@ use ticketbridge_sandbox::stories::octo::STORIES;
 use ticketbridge_sandbox::stories::play;
 use ticketbridge_sandbox::{SimDouyin, SimDouyinOptions, SimOcto, SimOctoOptions, SimTime, Supplier};
 
-use super::{OCTO_HINTS, OCTO_KEY, scene};
+use super::{OCTO_HINTS, OCTO_KEY, over, scene};
 use crate::support::{CHANNEL, CLIENT_KEY, CLIENT_SECRET};
 
 /// Ten minutes in ten seconds.
 const TIME_SCALE: f64 = 60.0;
+
+/// What of the example becomes what.
+pub(super) fn changes(platform: String, supplier: String) -> [(&'static str, String); 5] {
+    [
+        ("https://open.douyin.com", platform),
+        ("http://127.0.0.1:9104/octo", supplier),
+        (
+            "{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }",
+            "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned(),
+        ),
+        ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
+        ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
+    ]
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_story_of_the_supplier_ends_as_it_should() {
@@ -26,16 +40,7 @@ async fn every_story_of_the_supplier_ends_as_it_should() {
     let douyin = SimDouyin::start(options).await.expect("the simulated Douyin starts");
     let options = SimOctoOptions { journal, ..SimOctoOptions::usual(OCTO_KEY, time) };
     let octo = SimOcto::start(options).await.expect("the simulated supplier starts");
-    let changes = [
-        ("https://open.douyin.com", douyin.api_base()),
-        ("http://127.0.0.1:9104/octo", octo.base_url()),
-        (
-            "{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }",
-            "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned(),
-        ),
-        ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
-        ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
-    ];
+    let changes = changes(douyin.api_base(), octo.base_url());
     let mut scene = scene(douyin, &changes, None, |douyin, url| douyin.set_bridge_url(url)).await;
     let hints = Some(format!("{}/backends/octo/hints/{OCTO_HINTS}", scene.bridge.url()));
     let supplier = Supplier { octo, backend: "octo".to_owned(), hints, sells: 0, gives_up: Some(1) };
@@ -45,6 +50,5 @@ async fn every_story_of_the_supplier_ends_as_it_should() {
         let verdict = play(story, &scene.stage).await;
         problems.extend(verdict.problems.into_iter().map(|problem| format!("{}: {problem}", verdict.name)));
     }
-    scene.bridge.stop().await;
-    assert!(problems.is_empty(), "{problems:#?}");
+    over(scene, problems, "octo").await;
 }

@@ -10,17 +10,21 @@ use ticketbridge_sandbox::stories::tripstore::STORIES;
 use super::meddling::{How, Meddle};
 use super::{Scene, all_pass, found_out, platform_options, scene};
 
+/// What of the example becomes which address.
+pub(super) fn addresses(market: String, agency: String) -> [(&'static str, String); 2] {
+    [("http://127.0.0.1:9101", market), ("http://127.0.0.1:9103", agency)]
+}
+
 async fn trip(meddle: Option<Meddle>) -> Scene<SimTripStore> {
     let options = || platform_options("trip", "DANANG");
     let trip = SimTripStore::start(options(), options()).await.expect("the simulated marketplace starts");
-    let addresses =
-        [("http://127.0.0.1:9101", trip.market.base_url()), ("http://127.0.0.1:9103", trip.agency.base_url())];
+    let addresses = addresses(trip.market.base_url(), trip.agency.base_url());
     scene(trip, &addresses, meddle, |trip, url| trip.market.set_bridge_url(url)).await
 }
 
 #[tokio::test]
 async fn every_story_ends_as_it_should() {
-    all_pass(trip(None).await, STORIES).await;
+    all_pass(trip(None).await, STORIES, "tripstore").await;
 }
 
 #[tokio::test]
