@@ -3,7 +3,7 @@
 //! The recorder: what came in, what went out and came back, and which housekeeping ran, whole, for as long as `[recorder] keep` says. From
 //! it `ticketbridge record export` makes a file by which another version, or another configuration, can be tried ([`crate::replay`]).
 //!
-//! [`acted`] is who did what, [`tape`] writes it down beside the work, [`turns`] is in which order it was decided, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`mod@file`] is
+//! [`acted`] is who did what, [`rights`] what he may do, [`tape`] writes it down beside the work, [`turns`] is in which order it was decided, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`mod@file`] is
 //! what one exports to, [`export`] puts it together.
 
 pub mod acted;
@@ -13,6 +13,7 @@ pub mod file;
 pub mod mask;
 pub mod outcome;
 mod pieces;
+pub mod rights;
 pub mod tape;
 pub mod turns;
 

@@ -30,6 +30,7 @@ use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
 use crate::recorder::file::{Drawn, Recorded};
 use crate::recorder::outcome::{FORM, Outcome, outcome};
+use crate::recorder::rights;
 use crate::recorder::tape::{Came, Gate, Moved, Piece, Ran, with_course, with_seeds};
 
 /// The secrets of a replay: whoever has the file and the program can sign with them, and nobody else believes it.
@@ -386,7 +387,9 @@ impl Play {
             if let Some(pushes) = registry.backend(&BackendId::new(id))?.backend.pushes() {
                 pushes.sign_again(&mut replayed, at);
             }
-        } else if let Some(holder) = came.acted.as_ref().and_then(|acted| acted.holder(came.by.as_deref()?, at)) {
+        } else if let Some(holder) =
+            came.acted.as_ref().and_then(|acted| rights::holder(acted, came.by.as_deref()?, at))
+        {
             who = Some(GivenHolder(holder));
         } else {
             let tokens = &self.bridge.engine().running().config.ops_tokens;

@@ -27,7 +27,7 @@ use crate::http::ops::{auth, languages, once, session};
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
-use crate::recorder::acted::Acted;
+use crate::recorder::rights;
 use crate::recorder::tape::{self, Came, Piece, headers_of};
 use crate::service::live::Running;
 
@@ -182,7 +182,7 @@ impl Gate {
             return self.answer(query, raw).await;
         }
         let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
-        let acted = Acted::of(&self.holder, at);
+        let acted = rights::of(&self.holder, at);
         // Where nothing is noted of its decision, it is that of its coming; what it leads to follows it.
         let turn = self.shared.engine.turn();
         let body = raw.clone();
