@@ -26,6 +26,8 @@ pub(crate) struct Cancel {
     pub(crate) done_at: Option<UnixMillis>,
     /// The payment, where it does not stand inside it.
     pub(crate) payment: Option<String>,
+    /// Whether it is the money of what was cancelled with it, by the channel's own word.
+    pub(crate) with_booking: bool,
 }
 
 fn sum_back<'c>(cancels: impl IntoIterator<Item = &'c Cancel>) -> i128 {
@@ -60,6 +62,7 @@ impl Cancel {
             status: at.field("status").word(STATUSES)?,
             done_at: at.field("done_at").maybe_instant()?,
             payment: at.field("payment_id").maybe_text()?,
+            with_booking: at.field("kind").maybe_text()?.as_deref() == Some("WITH_BOOKING"),
         })
     }
 }

@@ -118,6 +118,8 @@ pub(crate) struct PaymentCancel {
     done_at: Option<Instant>,
     /// Its payment, where it does not stand inside it.
     payment_id: Option<FreeText>,
+    /// `WITH_BOOKING` is the money of what was cancelled, and makes no other return good; any other word, or none, may.
+    kind: Option<FreeText>,
 }
 
 /// The answer to a message that was taken, or that changes nothing.

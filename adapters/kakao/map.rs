@@ -409,15 +409,16 @@ fn entries(it: &Reservation, cancels: &[Cancel], at: UnixMillis) -> Vec<LedgerEn
 
 /// What can still go back of each payment, and by which movements a part of it did.
 fn payments(it: &Reservation, cancels: &[Cancel]) -> Vec<Payment> {
-    let returns = |id: &str| {
-        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_deref() == Some(id));
+    let returns = |id: &str, is_meant: fn(&Cancel) -> bool| {
+        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_deref() == Some(id) && is_meant(cancel));
         of_it.map(|cancel| cancel.id.clone()).collect()
     };
     let one = |payment: &super::wire::Payment| Payment {
         id: payment.id.clone(),
         left: payment.left,
         at: payment.approved_at,
-        returns: returns(&payment.id),
+        returns: returns(&payment.id, |_| true),
+        with_booking: returns(&payment.id, |cancel| cancel.with_booking),
         link: None,
     };
     it.payments.iter().map(one).collect()

@@ -69,7 +69,8 @@ fn told_beside(booking: &mut Booking, change: &At<'_>) -> Result<(), DecodeError
     }
     if change.field("cancel").is_there() {
         let cancel = Cancel::read(&change.field("cancel").object()?)?;
-        let known = booking.payments.iter().any(|payment| payment.cancels.iter().any(|it| it.id == cancel.id));
+        let mut all = booking.payments.iter_mut().flat_map(|payment| &mut payment.cancels);
+        let known = all.find(|it| it.id == cancel.id).map(|known| known.status = cancel.status).is_some();
         let named = |payment: &&mut super::wire::Payment| cancel.payment.as_ref().is_none_or(|id| id == &payment.id);
         // Without a number, it is the newest payment's.
         if let Some(payment) = booking.payments.iter_mut().rev().find(named).filter(|_| !known) {
@@ -241,15 +242,29 @@ fn cancelled(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<Cancelled
         Some(change) => (change.field("fee_krw").maybe_amount()?, change.field("refund_krw").maybe_amount()?),
         None => (None, None),
     };
-    let fee = named.0.unwrap_or(it.paid).min(received).min(net.max(0));
-    let returns = named.1.unwrap_or(received - fee).min(received);
-    Ok(Some(Cancelled {
-        reason: CancelReason::RefundedBeforeUse,
-        ex_officio: false,
-        fee,
-        returns: Some(returns),
-        words,
-    }))
+    let is_named = named.0.is_some() || named.1.is_some();
+    // A return that did not work keeps nothing for the seller.
+    let kept = (it.paid - open_failures(it)).max(0);
+    let fee = named.0.unwrap_or(kept).min(received).min(net.max(0));
+    let returns = is_named.then(|| named.1.unwrap_or(received - fee).min(received));
+    Ok(Some(Cancelled { reason: CancelReason::RefundedBeforeUse, ex_officio: false, fee, returns, words }))
+}
+
+/// What of the returns did not work, and was not made again: by another one of the same amount of the same payment.
+fn open_failures(it: &Booking) -> i64 {
+    let mut open = 0_i64;
+    for payment in &it.payments {
+        let (failed, others): (Vec<&Cancel>, Vec<&Cancel>) =
+            payment.cancels.iter().partition(|cancel| cancel.status == EntryStatus::Failed);
+        let mut again: Vec<i64> = others.iter().map(|cancel| cancel.amount).collect();
+        for cancel in failed {
+            match again.iter().position(|amount| *amount == cancel.amount) {
+                Some(at) => drop(again.remove(at)),
+                None => open = open.saturating_add(cancel.amount),
+            }
+        }
+    }
+    open
 }
 
 /// Movements of money by their numbers, and what can still go back of each payment.
@@ -284,6 +299,7 @@ fn money(it: &Booking, told: &Told<'_>) -> (Vec<LedgerEntry>, Vec<Payment>) {
             left: left.max(0),
             at: payment.approved_at,
             returns: payment.cancels.iter().map(|cancel| cancel.id.clone()).collect(),
+            with_booking: payment.cancels.iter().filter(|it| it.with_booking).map(|it| it.id.clone()).collect(),
             link: payment.link.clone(),
         });
     }

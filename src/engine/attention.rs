@@ -59,7 +59,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
             format!("orders confirm {id}, or orders decline {id} --reason TEXT")
         }
         AttentionKind::UnexpectedPayment => return_of(order, excess(order)),
-        AttentionKind::RefundFailed => return_of(order, order.money.open_failures()),
+        AttentionKind::RefundFailed => return_of(order, order.open_failures()),
         AttentionKind::BooksDiffer | AttentionKind::ArrivedLate => {
             format!("orders reconcile --channel {}", order.channel)
         }

@@ -165,6 +165,9 @@ pub struct Payment {
     pub at: UnixMillis,
     /// Numbers of the movements by which parts of it went back.
     pub returns: Vec<String>,
+    /// Those of them that are the money of units that were cancelled, where the channel says so: none of them stands in for another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with_booking: Vec<String>,
     /// The link that it was made through.
     pub link: Option<String>,
 }

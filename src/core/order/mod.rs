@@ -12,6 +12,7 @@ mod hold;
 pub(crate) mod missed;
 pub mod money;
 mod refund;
+pub(crate) mod returns;
 mod ticketing;
 pub mod undelivered;
 
@@ -147,7 +148,7 @@ pub struct Order {
 impl Order {
     /// Axis 4, computed.
     pub fn payment(&self) -> PaymentState {
-        self.money.state()
+        self.money.state_where(self.open_failures() > 0)
     }
     /// The booking, when it is active.
     pub fn active_booking(&self) -> Option<&Booking> {

@@ -197,13 +197,18 @@ impl Money {
     /// assert_eq!((money.held(), money.state()), (4_900, PaymentState::PartiallyRefunded));
     /// ```
     pub fn state(&self) -> PaymentState {
+        self.state_where(self.open_failures() > 0)
+    }
+
+    /// The same, where it is known whether a return that did not work is still to be made good.
+    pub(crate) fn state_where(&self, has_open_failure: bool) -> PaymentState {
         match self.mode {
             PaymentMode::BookingOnly => return PaymentState::None,
             PaymentMode::External => return PaymentState::External,
             PaymentMode::Ledger => {}
         }
         let (received, refunded) = (self.received(), self.refunded());
-        if self.has_open_failure() {
+        if has_open_failure {
             PaymentState::RefundFailed
         } else if self.any(EntryKind::Refund, EntryStatus::Pending) {
             PaymentState::RefundPending
@@ -220,21 +225,40 @@ impl Money {
         }
     }
 
-    /// Whether a return did not work and was not made again: by a later one of the same amount, or because nothing is left of it.
-    fn has_open_failure(&self) -> bool {
-        self.open_failures() > 0
-    }
-
     /// What did not go back although it was to, and was not returned otherwise since.
     pub fn open_failures(&self) -> i64 {
-        let left = self.left() - self.fee();
-        let refunds = || self.ledger.iter().filter(|e| e.kind == EntryKind::Refund);
-        let is_open = |failed: &&LedgerEntry| {
-            let again =
-                |e: &&LedgerEntry| e.status != EntryStatus::Failed && e.amount == failed.amount && e.at >= failed.at;
-            failed.status == EntryStatus::Failed && failed.amount <= left && refunds().find(again).is_none()
+        self.failures_but(|_, _| true)
+    }
+
+    /// The same, where it is known of a return whether it can stand in for one that did not work. One return makes one good: a later one of
+    /// the same amount, or else smaller ones, piece by piece.
+    pub(crate) fn failures_but(&self, can_make_good: impl Fn(&LedgerEntry, &LedgerEntry) -> bool) -> i64 {
+        let (mut failed, mut others): (Vec<_>, Vec<_>) = self
+            .ledger
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.kind == EntryKind::Refund)
+            .partition(|(_, e)| e.status == EntryStatus::Failed);
+        let is_later = |(at, failed): &(usize, &LedgerEntry), (index, e): &(usize, &LedgerEntry)| {
+            (e.at > failed.at || (e.at == failed.at && index > at)) && can_make_good(failed, e)
         };
-        refunds().filter(is_open).fold(0_i64, |sum, e| sum.saturating_add(e.amount)).min(left)
+        failed.retain(|it| {
+            let again = others.iter().position(|other| other.1.amount == it.1.amount && is_later(it, other));
+            again.map(|at| others.remove(at)).is_none()
+        });
+        let open = failed.iter().fold(0_i64, |sum, it| {
+            let is_piece = |other: &(usize, &LedgerEntry)| other.1.amount < it.1.amount && is_later(it, other);
+            let (pieces, rest): (Vec<_>, Vec<_>) = others.drain(..).partition(is_piece);
+            others = rest;
+            let back = pieces.iter().fold(0_i64, |sum, piece| sum.saturating_add(piece.1.amount));
+            sum.saturating_add((it.1.amount - back).max(0))
+        });
+        open.min(self.left() - self.fee()).max(0)
+    }
+
+    /// Every return that did not work, made good or not.
+    pub(crate) fn failed(&self) -> i64 {
+        self.sum(EntryKind::Refund, EntryStatus::Failed)
     }
 
     /// What came in above what is to be received, and is not on its way back.

@@ -234,7 +234,7 @@ texts! {
         hand_over, extra, pays_by: word, notes,
     }
     struct Line { detail: number, label, price: number, quantity, amount, cancelled, used }
-    struct Payment { id: number, left, at, returns: number, link: number }
+    struct Payment { id: number, left, at, returns: number, with_booking: number, link: number }
     struct Sums { received, returned }
     struct CancelPolicy { cancelable, until, free_until, tiers, unused, partial_allowed }
     struct PolicyTier { until, rate_bp }

@@ -108,7 +108,7 @@ pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Tr
         NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
     let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person, count: None };
     // Where a return did not work, it is that one that is made again.
-    let failed = Some(order.money.open_failures()).filter(|amount| *amount > 0);
+    let failed = Some(order.open_failures()).filter(|amount| *amount > 0);
     let mut tries = vec![
         on_order("confirm", Command::ConfirmBooking),
         on_order("decline", Command::RejectBooking { reason: reason() }),

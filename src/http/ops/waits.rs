@@ -87,7 +87,7 @@ pub(crate) fn of(order: &Order) -> Vec<Waits> {
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => false,
         OrderState::Completed | OrderState::Cancelled => true,
     };
-    match order.money.state() {
+    match order.payment() {
         PaymentState::Unpaid | PaymentState::Partial if !is_over => all.push(Waits::Payment),
         PaymentState::RefundPending if !all.contains(&Waits::Return) => all.push(Waits::Return),
         PaymentState::RefundFailed => all.push(Waits::ReturnByHand),

@@ -8,15 +8,12 @@ use crate::decide::draft::Draft;
 use crate::decide::sale;
 use crate::message::{Cancelled, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, LinkState, Payment, Sums};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState, UNNAMED};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState};
+use crate::order::returns::unnamed_prefix;
 use crate::order::undelivered::RETURNING;
-use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::order::{AttentionKind, BookingState, Order, OrderState, RefundState};
 use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
-
-fn unnamed_prefix(payment: &str) -> String {
-    format!("{UNNAMED}{payment}:")
-}
 
 /// How far a movement has come; what is told late never takes it back.
 fn rank(status: EntryStatus) -> u8 {
@@ -87,6 +84,7 @@ fn retract_unnamed(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) 
 pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
     let order = draft.order();
     let Some(off) = off.filter(|_| order.state == OrderState::Cancelled) else { return };
+    let off = &named(&order, off);
     let money = &order.money;
     if money.mode != PaymentMode::Ledger || money.received() == 0 {
         return;
@@ -103,6 +101,22 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
     if fee != money.fee() && (fee > 0 || money.fee() > 0) {
         draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, draft.now()) });
     }
+}
+
+/// A channel that does not say what it keeps has kept what it does not return. Where a return did not work that is no fee that anybody has
+/// decided: what was kept before, or what we had decided, stands.
+pub(super) fn named(order: &Order, off: &Cancelled) -> Cancelled {
+    let money = &order.money;
+    let decided = match &order.refund_case {
+        _ if money.fee() > 0 => Some(money.fee()),
+        Some(case) if matches!(case.state, RefundState::Approved | RefundState::Settled) => case.fee,
+        Some(_) | None => None,
+    };
+    if off.returns.is_some() {
+        return off.clone();
+    }
+    let fee = decided.filter(|_| money.failed() > 0).unwrap_or(off.fee).min(money.received());
+    Cancelled { fee, returns: Some(money.received() - fee), ..off.clone() }
 }
 
 /// What is kept of a part that was called off, while the rest of the order lives: once all of it is off, the whole is settled.
@@ -214,7 +228,7 @@ pub(in crate::decide) fn return_payments(
         return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));
     };
     let before = draft.order();
-    let failed = before.money.open_failures();
+    let failed = before.open_failures();
     if amount.is_none() && failed > 0 {
         let sentence = format!("{failed} of an earlier return did not go back; name the amount that is meant");
         return Err(Rejection::new(Why::Invalid, sentence).at("amount"));
@@ -230,7 +244,12 @@ pub(in crate::decide) fn return_payments(
     {
         draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: draft.now() });
     }
-    for (index, (payment, left)) in newest_first(&before, channel_state).iter().enumerate() {
+    let mut payments = newest_first(&before, channel_state);
+    if failed > 0 {
+        // What did not arrive is returned from where it was to come: another payment would give back what is its own.
+        payments.sort_by_key(|(payment, _)| !before.had_failure(payment));
+    }
+    for (index, (payment, left)) in payments.iter().enumerate() {
         let part = open.min(*left);
         if part > 0 {
             want_return(draft, &payment.id, part, *left, reason, index);
@@ -255,13 +274,13 @@ fn can_be_returned(order: &Order, channel_state: &ChannelState) -> Result<i64, R
     }
     let state = order.booking.as_ref().map(|b| b.state);
     let is_ahead = matches!(state, Some(BookingState::Requested | BookingState::Confirmed));
-    let over = overpaid(order);
+    // What is still ahead keeps its price; what was to go back of a part of it may.
+    let over = overpaid(order) + order.open_failures();
     if is_ahead && over == 0 {
         let sentence = "only what has been used, or cancelled, is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
     let left: i64 = channel_state.standing.payments.iter().map(|p| left_of(order, p).max(0)).sum();
-    // What is still ahead keeps its price.
     if is_ahead {
         return Ok(left.min(over));
     }
@@ -273,7 +292,7 @@ fn can_be_returned(order: &Order, channel_state: &ChannelState) -> Result<i64, R
 
 /// What the channel was to give back of a cancelled booking, and has not: what it has kept it gives back in its own console only.
 fn not_kept(order: &Order, left: i64) -> Result<i64, Rejection> {
-    let missing = (order.money.left() - order.money.fee()).max(order.money.open_failures()).min(left);
+    let missing = (order.money.left() - order.money.fee()).max(order.open_failures()).min(left);
     if missing <= 0 {
         let sentence = "this platform gives back alone only what was used: return what was kept of a cancelled booking in its own console";
         return Err(Rejection::new(Why::NotSupported, sentence));

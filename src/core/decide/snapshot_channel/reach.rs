@@ -2,6 +2,7 @@
 
 //! Taking the order to where its channel says that it stands.
 
+use super::payments;
 use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_booking, end_order};
 use crate::decide::{booking, refund, settlement, ticketing};
@@ -236,6 +237,8 @@ pub(super) fn reopen_case(draft: &mut Draft) {
 /// The case ends with what goes back: as the channel says, or else as its movements add up.
 fn settle_case(draft: &mut Draft, off: Option<&Cancelled>) {
     let order = draft.order();
+    let off = off.map(|off| payments::named(&order, off));
+    let off = off.as_ref();
     let money = &order.money;
     let named = money.named_refunds(|e| e.status != EntryStatus::Failed);
     let back = off.and_then(|off| off.returns).unwrap_or(named).clamp(0, money.received());

@@ -321,6 +321,7 @@ impl Platform {
             left: paid.left(),
             at: paid.at,
             returns: paid.backs.iter().map(|back| back.id.clone()).collect(),
+            with_booking: Vec::new(),
             link: paid.link.clone(),
         };
         let packages = self.terms.style == Style::Packages;
