@@ -81,6 +81,22 @@ pub(crate) fn expected_revision(order: &Order) -> Option<u64> {
     Some(revision_of(order)).filter(|revision| *revision > 0)
 }
 
+/// What of a payment can still go back, as the channel counts it by now: the lock of a return of ours. It may be another one than when the
+/// return was decided, and then the return may be more than is left.
+pub(crate) fn left_of_payment(
+    order: &Order,
+    (payment, reference): (&String, &String),
+    amount: i64,
+    decided: i64,
+) -> Result<i64, EncodeError> {
+    let left = order.left_for_return(payment, reference).unwrap_or(decided);
+    if amount > left {
+        let sentence = format!("{amount} was to go back of the payment `{payment}`, and only {left} of it can by now");
+        return Err(EncodeError::Invalid(sentence));
+    }
+    Ok(left)
+}
+
 /// The count of changes that we know of.
 fn revision_of(order: &Order) -> u64 {
     order.channel_state.as_deref().map_or(0, |channel_state| channel_state.standing.revision)

@@ -18,7 +18,7 @@ use ticketbridge_core::time::UnixMillis;
 use super::map::{changes_in, snapshot_in};
 use crate::about::{Answer, Key};
 use crate::address::Address;
-use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
+use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get, left_of_payment};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
@@ -112,8 +112,9 @@ pub(super) fn notify(
             }
             (base.path("/no-show"), json!({ "marked_at": at.rfc3339(zone) }))
         }
-        Notification::PaymentReturn { payment, amount, left, reason, .. } => {
+        Notification::PaymentReturn { reference, payment, amount, left, reason } => {
             by(settings, "payment_only_cancel", "return the payment and leave the booking as it is")?;
+            let left = left_of_payment(order, (payment, reference), *amount, *left)?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left, "reason": reason.reveal() });
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }

@@ -16,7 +16,7 @@ use ticketbridge_core::time::{TimeZone, UnixMillis};
 use super::map::{LINK_STATES, changes_in, snapshot_in};
 use crate::about::{Answer, Key};
 use crate::address::Address;
-use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
+use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get, left_of_payment};
 use crate::fat_events::settings::Common;
 use crate::reading::unusable_code;
 
@@ -85,8 +85,9 @@ pub(super) fn notify(
             });
             (base.path("/cancel"), body)
         }
-        Notification::PaymentReturn { payment, amount, left, .. } => {
+        Notification::PaymentReturn { reference, payment, amount, left, .. } => {
             by(settings, "payment_only_cancel", "return the payment")?;
+            let left = left_of_payment(order, (payment, reference), *amount, *left)?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left });
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }

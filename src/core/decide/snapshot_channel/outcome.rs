@@ -64,8 +64,17 @@ pub(in crate::decide) fn overtaken(draft: &mut Draft, notification: &Notificatio
     let again = is_notification_needed(&draft.order(), notification);
     draft.event(Event::NotificationOvertaken { notification: notification.clone() });
     if again {
-        draft.tell(notification.clone());
+        draft.tell(with_what_is_left(&draft.order(), notification));
     }
+}
+
+/// A return of money names what is left of its payment: as the channel counts it now, not as it did before.
+fn with_what_is_left(order: &Order, notification: &Notification) -> Notification {
+    let mut again = notification.clone();
+    if let Notification::PaymentReturn { reference, payment, left, .. } = &mut again {
+        *left = order.left_for_return(payment, reference).unwrap_or(*left);
+    }
+    again
 }
 
 /// A call of ours did not do what was wanted.
