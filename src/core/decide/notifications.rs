@@ -27,6 +27,10 @@ pub(super) fn record(
             draft.event(Event::NotificationRepeated { notification: notification.clone() });
         }
         events.into_iter().for_each(|event| draft.event(event));
+        let now = draft.order();
+        if snapshot_channel::leave_used_out(draft, &now) {
+            draft.tell(Notification::CancelQuote);
+        }
         return Ok(());
     }
     ended(draft, notification, outcome);

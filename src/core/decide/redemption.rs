@@ -3,7 +3,7 @@
 //! The visit: used, or not.
 
 use crate::decide::draft::Draft;
-use crate::decide::ticketing;
+use crate::decide::{snapshot_channel, ticketing};
 use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
 use crate::order::{AttentionKind, Booking, BookingState, Entered, Order, RefundState, TicketingState};
@@ -73,6 +73,8 @@ fn used_in_part(draft: &mut Draft, booking: &Booking, entered: Entered, at: Unix
     if (counts_more || is_parked) && !order.used_and_untold().is_empty() {
         draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: told_time(&order, at) });
     }
+    snapshot_channel::leave_used_out(draft, &before);
+    snapshot_channel::ask_price_again(draft, &before);
 }
 
 /// Keeps who has gone in so far.

@@ -37,13 +37,23 @@ pub fn quote_fits(order: &Order, fee: i64, refund: Option<i64>) -> bool {
 }
 
 /// Whether nothing of the order stays that was neither used nor cancelled.
-fn are_all_left(order: &Order, parts: &[Part]) -> bool {
+pub(crate) fn are_all_left(order: &Order, parts: &[Part]) -> bool {
     let Some(channel_state) = order.channel_state.as_deref() else { return false };
     let stays = |line: &Line| {
         let named: u32 = parts.iter().filter(|part| part.detail == line.detail).map(|part| part.units).sum();
         line.quantity.saturating_sub(line.cancelled + line.used) > named
     };
     !order.as_used(channel_state).standing.lines.iter().any(stays)
+}
+
+/// The fee that a quote names, for the units that are to be cancelled, of which `held` can go back: one for more than those cost was asked for
+/// before some of them were used, and its fee is theirs by their share.
+pub(crate) fn fee_for(state: &ChannelState, parts: &[Part], (fee, refund): (i64, i64), held: i64) -> i64 {
+    let (whole, price) = (i128::from(fee.max(0)) + i128::from(refund.max(0)), gross_of(state, parts));
+    if parts.is_empty() || whole <= price {
+        return fee;
+    }
+    i64::try_from(i128::from(fee.max(0)) * price.min(i128::from(held.max(0))) / whole).unwrap_or(fee)
 }
 
 /// What units cost before any discount.

@@ -12,6 +12,7 @@ mod quote;
 mod reach;
 pub(super) mod sums;
 mod sync;
+mod unused;
 
 pub(super) use around::Around;
 pub(super) use links::{
@@ -20,6 +21,7 @@ pub(super) use links::{
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};
-pub(super) use quote::record_quote;
+pub(super) use quote::{ask_price_again, record_quote};
 pub(super) use sums::counted;
 pub(super) use sync::sync;
+pub(super) use unused::leave_used_out;

@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::message::{Event, Notification};
 use crate::order::Order;
 use crate::order::channel_state::{ChannelState, Proposal};
-use crate::rules::cancel_price::{can_go_back, own_quote, price_of, rate_of};
+use crate::rules::cancel_price::{can_go_back, fee_for, own_quote, price_of, rate_of};
 
 /// The channel says what it would keep; its number wins over ours, and ours may only be lower. `quoted` is `None` where the channel has
 /// no quotes: then its policy counts.
@@ -22,6 +22,7 @@ pub(in crate::decide) fn record_quote(
     let order = &*order;
     let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else { return };
     let held = can_go_back(order, channel_state);
+    let quoted = fee_for(channel_state, &parts, (quoted, returns.unwrap_or(0)), held);
     // A part costs what the channel counts for it, or its share of the price.
     let price = match (parts.is_empty(), returns) {
         (true, _) => held,
@@ -35,12 +36,15 @@ pub(in crate::decide) fn record_quote(
 }
 
 /// What is to be cancelled has changed since its price was asked for: it is asked for again.
-pub(super) fn ask_price_again(draft: &mut Draft, before: &Order) {
+pub(in crate::decide) fn ask_price_again(draft: &mut Draft, before: &Order) {
     let wants = |order: &Order| {
         let channel_state = order.channel_state.as_deref();
         channel_state.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. }))) && !order.is_over()
     };
-    let lines = |order: &Order| order.channel_state.as_deref().map(|m| m.standing.lines.clone());
+    let lines = |order: &Order| {
+        let state = order.channel_state.as_deref()?;
+        Some((order.as_used(state).standing.lines.clone(), state.parts_to_cancel().to_vec()))
+    };
     let now = draft.order();
     let is_same = before.money.left() == now.money.left() && lines(before) == lines(&now);
     if wants(before) && wants(&now) && !is_same {

@@ -7,7 +7,7 @@ use super::around::Around;
 use super::propose::end_proposal;
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
-use super::{elsewhere, links, payments, sums};
+use super::{elsewhere, links, payments, sums, unused};
 use crate::decide::draft::Draft;
 use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
@@ -47,6 +47,7 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     }
     let sums = sums::holds(&draft.order(), snapshot, is_news).filter(|_| !contradicted);
     payments::unexpected(draft, &before, snapshot, sums);
+    unused::leave_used_out(draft, &before);
     ask_price_again(draft, &before);
     if is_news {
         links::follow_links(draft, snapshot);
@@ -87,7 +88,8 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
     over_early(draft, before, snapshot);
     end_proposal(draft);
-    payments::settle_up(draft, snapshot.cancelled.as_ref());
+    // A request to cancel says nothing yet of what goes back.
+    payments::settle_up(draft, snapshot.cancelled.as_ref().filter(|_| snapshot.standing.stage.is_off()));
     payments::keep_of_parts(draft, snapshot.kept_of_parts);
     hand_over(draft, before);
     draft.flag_fact(Fact::Doubts);
