@@ -60,6 +60,8 @@ mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod failed_returns;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod forgery;

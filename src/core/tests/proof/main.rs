@@ -19,3 +19,4 @@ mod tale;
 mod whole_histories;
 mod whole_model;
 mod whole_regressions;
+mod whole_returns;
