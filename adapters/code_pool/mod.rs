@@ -62,9 +62,9 @@ impl CodePool {
         Ok(Box::new(Self { id: id.to_owned(), kind, spec }))
     }
 
-    /// One code for each unit. Drawing again for the same booking gives the same codes, so an unknown outcome needs no other care.
+    /// One code for each unit that is not cancelled. Drawing again for the same booking gives the same codes, so an unknown outcome needs no other care.
     fn draw(&self, order: &Order) -> PoolStep {
-        PoolStep::Draw { pool: self.id.clone(), count: order.quantity, kind: self.kind }
+        PoolStep::Draw { pool: self.id.clone(), count: order.units_to_ticket(), kind: self.kind }
     }
 }
 

@@ -547,7 +547,7 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
         // Which copies it is about is required: a list that names none decides nothing about any.
         let sentence =
             "info-sync tells a decision about money back and names no certificate; nothing was done: ask the channel";
-        let doubt = Command::RecordDoubt { sentence: sentence.into() };
+        let doubt = Command::RecordDoubt { sentence: sentence.into(), unread: false };
         return Ok(act(format!("sync-of-none:{order_id}:{after_sale}"), &order_id, doubt));
     }
     let named = format!("{order_id}:{after_sale}:{}", certificates.join("+"));
@@ -572,7 +572,7 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
             "info-sync tells a decision about money back that has no meaning here (audit_result {}); nothing was done: ask the channel",
             said.join(" and ")
         );
-        let doubt = Command::RecordDoubt { sentence: sentence.into() };
+        let doubt = Command::RecordDoubt { sentence: sentence.into(), unread: false };
         return Ok(act(format!("sync-unclear:{named}:{}", said.join("+")), &order_id, doubt));
     }
     let key = format!("sync:{named}");

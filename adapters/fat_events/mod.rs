@@ -66,6 +66,13 @@ pub(crate) fn occurred_at(settings: &Common, request: &Verified<'_>) -> Option<U
     At::in_zone(&body, settings.naive_zone).field("occurred_at").instant().ok()
 }
 
+/// The number in `object` of an event that is believed, whatever else is wrong with it.
+pub(crate) fn named_in(request: &Verified<'_>, object: &str, number: &str) -> Option<ExternalId> {
+    let body = one_reading::json(request.body()).ok()?;
+    let named = At::in_zone(&body, None).field(object).field(number).id().ok()?;
+    Some(ExternalId::new(named))
+}
+
 /// What stands around every event.
 pub(crate) struct Envelope<'a> {
     /// The event's own number, the same on every attempt.

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use ticketbridge_core::id::{BookingId, ExternalId};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
-use ticketbridge_core::order::channel_state::{ChannelState, Part};
+use ticketbridge_core::order::channel_state::{ChannelState, Line, Part};
 use ticketbridge_core::order::{BookingState, Order};
-use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
+use ticketbridge_core::port::{
+    Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, UNREADABLE_ORDER, Yes,
+};
 use ticketbridge_core::quoted::ForeignNumber;
-use ticketbridge_core::rules::cancel_price::quote_fits;
+use ticketbridge_core::rules::cancel_price::{kept_of_parts, quote_fits};
 use ticketbridge_core::rules::for_sale::{CLOSED, SOLD_OUT};
 use ticketbridge_core::time::UnixMillis;
 
@@ -165,18 +167,32 @@ fn parts_to_cancel<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part]
     Ok(parts)
 }
 
+/// The same line by line; none are the whole booking. Where something was kept of units that were cancelled before, all that is left is named,
+/// too: of a whole booking the platform would give that back with the rest.
+fn wanted_units<'o>(settings: &Common, order: &'o Order) -> Result<Vec<(&'o str, u32)>, EncodeError> {
+    let parts = parts_to_cancel(settings, order)?;
+    if parts.is_empty() && kept_of_parts(order) > 0 && settings.can("partial_cancel") {
+        return Ok(left(order).collect());
+    }
+    Ok(parts.iter().map(|part| (part.detail.as_str(), part.units)).collect())
+}
+
 /// The same as the platform writes lines; `None` is the whole booking.
 fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, EncodeError> {
-    let parts = parts_to_cancel(settings, order)?.iter();
-    let lines: Vec<Value> = parts.map(|part| json!({ "detail_no": part.detail, "quantity": part.units })).collect();
+    let lines: Vec<Value> = wanted_units(settings, order)?.into_iter().map(line_of).collect();
     Ok((!lines.is_empty()).then(|| Value::from(lines)))
+}
+
+/// Units of a line as the platform writes them.
+fn line_of((detail, units): (&str, u32)) -> Value {
+    json!({ "detail_no": detail, "quantity": units })
 }
 
 /// Where the platform says what cancelling would cost.
 fn quote_address(settings: &Common, base: Address, order: &Order) -> Result<Address, EncodeError> {
     let at = base.path("/cancel-quote");
-    let parts = parts_to_cancel(settings, order)?;
-    let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
+    let units = wanted_units(settings, order)?;
+    let named: Vec<String> = units.into_iter().map(|(detail, units)| format!("{detail}:{units}")).collect();
     Ok(if named.is_empty() { at } else { at.query("lines", &named.join(",")) })
 }
 
@@ -191,15 +207,17 @@ fn used_lines(order: &Order, booking: &BookingId) -> Vec<Value> {
         return unused(order);
     }
     let told = order.used_and_untold();
-    told.iter().map(|line| json!({ "detail_no": line.detail, "quantity": line.units })).collect()
+    told.iter().map(|line| line_of((line.detail.as_str(), line.units))).collect()
 }
 
 /// The units that were neither used nor cancelled, line by line.
 fn unused(order: &Order) -> Vec<Value> {
-    let left = order.lines().iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
-    left.filter(|(_, units)| *units > 0)
-        .map(|(line, units)| json!({ "detail_no": line.detail, "quantity": units }))
-        .collect()
+    left(order).map(line_of).collect()
+}
+
+fn left(order: &Order) -> impl Iterator<Item = (&str, u32)> {
+    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
+    order.lines().iter().map(move |line| (line.detail.as_str(), left(line))).filter(|(_, units)| *units > 0)
 }
 
 /// The platform's code for a refusal, and the words for the guest. Policy's own reasons have theirs; a person's words go as they are.
@@ -366,6 +384,7 @@ pub(super) fn read_read_back(
 ) -> CallResult<Box<Snapshot>> {
     calls::read(response, &[key(about)], |answer| match snapshot_in(settings, answer) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
+        None if answer.is_named() => CallResult::Unknown { why: UNREADABLE_ORDER.into() },
         None => CallResult::Unknown { why: "the answer holds no reservation that can be read".into() },
     })
 }

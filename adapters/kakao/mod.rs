@@ -179,6 +179,9 @@ impl Channel for Kakao {
     fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
         fat_events::occurred_at(&self.settings, request)
     }
+    fn named_in(&self, request: &Verified<'_>) -> Option<ExternalId> {
+        fat_events::named_in(request, "reservation", "reservation_no")
+    }
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }

@@ -49,8 +49,8 @@ pub(super) fn reservation<'a>(order: &'a Order, booking: &'a Booking) -> Result<
         visit_date: booking.visit_date.map(|date| date.to_string()),
         visit_time: order.rules.booking.clock(),
         valid_until: booking.valid_until.map(|date| date.to_string()),
-        quantity: order.quantity,
-        visitor_count: order.quantity.saturating_mul(order.rules.booking.visitors_per_unit),
+        quantity: order.units_to_ticket(),
+        visitor_count: order.units_to_ticket().saturating_mul(order.rules.booking.visitors_per_unit),
         visitors: booking.visitors.iter().map(person).collect(),
         contact: contact.map(person),
         issue_by: booking.ticketing.deadline.map(|at| at.rfc3339(zone)),
@@ -108,9 +108,10 @@ fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value)
     if day.is_some_and(|day| booking.visit_date.is_some_and(|ours| ours != day)) {
         return Some("/visit_date");
     }
-    // Later a part may have been cancelled.
+    // Later a part may have been cancelled; and before, since an attempt whose answer was lost.
     let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op == TicketOp::Issue);
-    units.is_some_and(|units| units != u64::from(order.quantity)).then_some("/quantity")
+    let may_be_asked = u64::from(order.units_to_ticket())..=u64::from(order.quantity);
+    units.is_some_and(|units| !may_be_asked.contains(&units)).then_some("/quantity")
 }
 
 /// Reads the answer to an operation.

@@ -9,7 +9,7 @@ use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::channel_state::{LinkPart, LinkState, PaymentLink};
 use ticketbridge_core::order::{Order, TicketKind};
-use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, UNREADABLE_ORDER, Yes};
 use ticketbridge_core::quoted::ForeignNumber;
 use ticketbridge_core::time::{TimeZone, UnixMillis};
 
@@ -261,6 +261,7 @@ pub(super) fn read_read_back(
 ) -> CallResult<Box<Snapshot>> {
     calls::read(response, &[key(about)], |answer| match snapshot_in(settings, hands_over, answer) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
+        None if answer.is_named() => CallResult::Unknown { why: UNREADABLE_ORDER.into() },
         None => CallResult::Unknown { why: "the answer holds no booking that can be read".into() },
     })
 }

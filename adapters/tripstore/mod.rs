@@ -176,6 +176,9 @@ impl Channel for TripStore {
     fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
         fat_events::occurred_at(&self.settings, request)
     }
+    fn named_in(&self, request: &Verified<'_>) -> Option<ExternalId> {
+        fat_events::named_in(request, "booking", "booking_no")
+    }
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         let words = Words { unknown: "unknown_booking", product: "booking.product_code" };
         answers::reply(self.settings.zone(), words, inbound, answer)

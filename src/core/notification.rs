@@ -142,8 +142,15 @@ pub struct ToldBefore {
     pub delivery: String,
     /// When what it tells was decided.
     pub decided_at: UnixMillis,
-    /// The fingerprint of the call, without its signature.
+    /// The fingerprint of the call, without its signature; empty where nothing is known of it.
     pub message: String,
+    /// How often it was told in vain, where its books have moved on since and show nothing of it: those attempts count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_vain: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// How a call to the channel ended.
@@ -171,6 +178,14 @@ pub enum NotificationOutcome {
     },
     /// The order had changed at the channel meanwhile; what it is now has been taken over.
     Overtaken,
+    /// The channel counts more changes of the order than it did, and they say nothing of what was asked for: that is told again as it is now,
+    /// and counts as one more attempt.
+    Unmoved {
+        /// How it was told.
+        told: ToldBefore,
+        /// When it is told again; at once where nothing is named.
+        not_before: Option<UnixMillis>,
+    },
     /// The channel said yes, and nothing of what came of it: an event, a look or its books will show it.
     Taken {
         /// How it was told, where the channel knows a repeat of it.

@@ -5,7 +5,7 @@
 
 use crate::id::{BookingId, RefundCaseId};
 use crate::message::{Effect, Event, Notification, TicketOp};
-use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Proposal, Stage};
+use crate::order::channel_state::{ChannelState, LinkState, Part, PaymentLink, Proposal, Stage};
 use crate::order::missed::went_back;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::order::{BookingState, Handover, Order, OrderState, RefundState, TicketingState};
@@ -151,11 +151,20 @@ fn cancellation(order: &Order) -> Result<Vec<Event>, String> {
     }
     no_other_wish(channel_state)?;
     match &channel_state.refused {
-        Some(wish @ Proposal::Cancel { .. }) => Ok(vec![Event::Proposed { proposal: wish.clone() }]),
+        Some(wish @ Proposal::Cancel { parts, .. }) if parts.iter().all(|part| is_as_it_was(channel_state, part)) => {
+            Ok(vec![Event::Proposed { proposal: wish.clone() }])
+        }
+        Some(Proposal::Cancel { .. }) => Err("other units were cancelled since; call them off anew".to_owned()),
         Some(Proposal::Confirm | Proposal::Reject { .. }) | None => {
             Err("another decision was taken since; call the order off anew".to_owned())
         }
     }
+}
+
+/// Whether no unit of a line was cancelled since its part was asked for.
+fn is_as_it_was(channel_state: &ChannelState, part: &Part) -> bool {
+    let line = channel_state.standing.lines.iter().find(|line| line.detail == part.detail);
+    line.is_some_and(|line| line.cancelled == part.before)
 }
 
 fn over(order: &Order) -> String {

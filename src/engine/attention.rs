@@ -71,6 +71,12 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
             format!("orders payment-links send {id}")
         }
         AttentionKind::PaymentLinkOver => format!("orders reconcile --channel {}", order.channel),
+        AttentionKind::Contradiction if order.takes_new_tickets() => {
+            format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
+        }
+        AttentionKind::Contradiction if order.names_other_product().is_some() => {
+            format!("orders decline {id} --reason TEXT, or orders cancel {id} --reason TEXT")
+        }
         AttentionKind::TooEarly
         | AttentionKind::RedeemedWhileRefunded
         | AttentionKind::LiveTicketBehindRefund

@@ -158,7 +158,7 @@ impl Engine {
             if let Some(order) = &row.order {
                 let sentence = "the back-end sent an event again under the same id and says something else; the first one stands: \
                                 compare the two in the inbox, and ask the back-end";
-                let doubt = Command::RecordDoubt { sentence: sentence.into() };
+                let doubt = Command::RecordDoubt { sentence: sentence.into(), unread: false };
                 self.apply(order, doubt, heard.actor.clone()).await?;
             }
             return Err(Rejection::new(Why::ContentDiffers, "this event id is known with another body")

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
+use ticketbridge_core::quoted::{FreeText, Quoted};
 use ticketbridge_core::{Answering, ExternalId, OrderId, Seed, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
@@ -176,7 +177,7 @@ impl Engine {
                  two in the inbox, and settle it with the channel"
             );
             let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
-            self.apply(&order, Command::RecordDoubt { sentence: sentence.into() }, actor).await?;
+            self.apply(&order, Command::RecordDoubt { sentence: sentence.into(), unread: false }, actor).await?;
         }
         Ok(Received::ContentDiffers)
     }
@@ -315,6 +316,36 @@ impl Engine {
             Err(EngineError::Store(StoreError::Duplicate)) => Ok(()),
             Err(other) => Err(other),
         }
+    }
+
+    /// Notes a message that cannot be read. Where it names an order of ours, that is shown to a person: its sender does not send it again, and
+    /// what it told, a cancellation with its money perhaps, is not in our books.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn note_unread(
+        &self,
+        incoming: &Incoming,
+        key: &str,
+        about: Option<&ExternalId>,
+        field: &str,
+    ) -> Result<Option<OrderId>, EngineError> {
+        let order = match about {
+            Some(about) => self.order_about(&incoming.channel, about).await?.map(|order| order.id),
+            None => None,
+        };
+        self.note(incoming, key, Verdict::Malformed, order.clone()).await?;
+        if let Some(order) = &order {
+            let sentence = format!(
+                "the channel told `{}` of this order, which was refused because of {}: what it told is not in our books, see the inbox, and compare",
+                incoming.endpoint.name,
+                Quoted::code(field)
+            );
+            let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+            self.apply(order, Command::RecordDoubt { sentence: FreeText::our_own(sentence), unread: true }, actor)
+                .await?;
+        }
+        Ok(order)
     }
 
     fn inbox_row(&self, incoming: &Incoming, key: &str, dedupe: String, content_sha256: Option<String>) -> OwnedInbox {

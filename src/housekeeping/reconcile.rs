@@ -22,7 +22,7 @@ use ticketbridge_core::message::{
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::order::{AttentionKind, Order, OrderState};
-use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, ReadBack};
+use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, ReadBack, UNREADABLE_ORDER};
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
@@ -246,6 +246,18 @@ async fn take_whole(
                 ..difference(order, partner, "order")
             });
             Ok(())
+        }
+        CallResult::Unknown { why } if why == UNREADABLE_ORDER => {
+            report.note(Difference {
+                ours: "known".to_owned(),
+                theirs: "cannot be read".to_owned(),
+                reason: "the channel's own account of this order contradicts itself or cannot be read; settle it there"
+                    .to_owned(),
+                ..difference(order, partner, "order")
+            });
+            let sentence = "the channel, asked how this order stands, tells what contradicts itself or cannot be read; settle it there";
+            let doubt = Command::RecordDoubt { sentence: sentence.into(), unread: true };
+            apply(worker, order, doubt, Actor::new(ActorKind::Channel, partner)).await.map(|_| ())
         }
         CallResult::Retry { .. }
         | CallResult::Refused { .. }

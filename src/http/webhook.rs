@@ -18,7 +18,7 @@ use ticketbridge_core::port::{
     Verified,
 };
 use ticketbridge_core::quoted::Quoted;
-use ticketbridge_core::{ChannelId, Millis, Moment, Rejection, Seed, UnixMillis, Why};
+use ticketbridge_core::{ChannelId, ExternalId, Millis, Moment, Rejection, Seed, UnixMillis, Why};
 use ticketbridge_store::{Direction, InboxVerdict};
 
 use crate::accounts::doors::Admitted;
@@ -409,7 +409,10 @@ impl Arrived {
                 partner_log_id = %self.log_id(), "a call was sent long before it arrived");
         }
         match decoded {
-            Err(error) => self.malformed(&error).await,
+            Err(error) => {
+                let about = self.channel.channel.named_in(&verified);
+                self.malformed(&error, about).await
+            }
             Ok(Inbound::Ping(reply)) => ended(reply, "accepted", None),
             Ok(Inbound::Query(query)) => self.query(query).await,
             Ok(inbound) => self.message(inbound).await,
@@ -451,17 +454,18 @@ impl Arrived {
     }
 
     /// A message that cannot be read is kept all the same: a person can see what a partner has sent.
-    async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
-        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {}",
-            Quoted::text(&error.to_string()));
+    async fn malformed(self: Arc<Self>, error: &DecodeError, about: Option<ExternalId>) -> Ended {
+        let named = about.as_ref().map(|about| Quoted::code(about.as_str()).to_string());
+        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, about = named,
+            "a message cannot be read: {}", Quoted::text(&error.to_string()));
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".into() });
         // What the sender calls it, where our own contract asks for a name; otherwise its bytes.
         let own = self.headers.get("webhook-id").and_then(|id| id.to_str().ok()).filter(|id| !id.trim().is_empty());
         let key = own.map_or_else(|| content_key(&body_sha256(&self.body)), str::to_owned);
-        let engine = self.shared.engine.clone();
-        let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
+        let (engine, field) = (self.shared.engine.clone(), error.field.clone());
+        let noted = async move { engine.note_unread(&incoming, &key, about.as_ref(), &field).await };
         match self.in_time(noted).await {
-            Ok(()) => self.say(None, &Answer::Malformed(error), "malformed", None),
+            Ok(order) => self.say(None, &Answer::Malformed(error), "malformed", order),
             Err(trouble) => self.trouble(None, &*trouble),
         }
     }

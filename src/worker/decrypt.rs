@@ -154,7 +154,7 @@ impl Worker {
                 "the channel sent {call} again under the same number and names other guests in it, under its cipher; the first message \
                  stands: settle it with the channel"
             );
-            (Actor::new(ActorKind::Channel, channel.id.as_str()), Command::RecordDoubt { sentence: sentence.into() })
+            (Actor::new(ActorKind::Channel, channel.id.as_str()), Command::RecordDoubt { sentence: sentence.into(), unread: false })
         });
         self.settle(job, JobEnd::Delivered, None, doubt.into_iter().collect()).await.map(|_| ())
     }
@@ -170,7 +170,7 @@ impl Worker {
         let sentence = format!(
             "the channel sent {call} again with the guests under other ciphers, and does not open them: compare the guests with the channel"
         );
-        let doubt = (Actor::policy(), Command::RecordDoubt { sentence: sentence.into() });
+        let doubt = (Actor::policy(), Command::RecordDoubt { sentence: sentence.into(), unread: false });
         self.settle(job, JobEnd::Dead { error }, attempt, vec![doubt]).await.map(|_| ())
     }
 

@@ -3,11 +3,13 @@
 //! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome, ToldBefore};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
+use ticketbridge_core::order::channel_state::{ChannelState, Proposal, Standing};
+use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY, OVERTAKEN, OVERTAKEN_WHY};
 use ticketbridge_core::port::{CallResult, Yes};
 use ticketbridge_core::quoted::FreeText;
+use ticketbridge_core::retry::Next;
 use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
@@ -15,6 +17,7 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::settle::{Attempt, partner};
+use crate::worker::verify_first::says_how_the_order_stands;
 use crate::worker::{Worker, told_before};
 
 /// What an answer that counts has told.
@@ -68,6 +71,53 @@ pub(crate) fn has_moved_on(before: &Order, now: &Order) -> bool {
     count(now) > count(before)
 }
 
+/// How a notification goes on whose order has moved on.
+pub(crate) enum Again {
+    /// Something of the order is another now: it is decided as for the first time.
+    Anew,
+    /// Nothing is but the count of changes: the attempts go on being counted.
+    Counted {
+        /// How it was told.
+        told: ToldBefore,
+        /// When it is told again; at once where nothing is named.
+        not_before: Option<UnixMillis>,
+    },
+    /// They are used up.
+    Never,
+}
+
+/// Whether anything but the count of changes, and what is kept beside the order, is another.
+fn has_news(before: &Order, now: &Order) -> bool {
+    let mut unmoved = Order {
+        attention: before.attention.clone(),
+        version: before.version,
+        updated_at: before.updated_at,
+        ..now.clone()
+    };
+    if let (Some(unmoved), Some(before)) = (unmoved.channel_state.as_deref_mut(), before.channel_state.as_deref()) {
+        let told = before.standing.clone();
+        unmoved.standing = Standing {
+            revision: told.revision,
+            at: told.at,
+            extra: told.extra,
+            notes: told.notes,
+            ..unmoved.standing.clone()
+        };
+        unmoved.unproven.clone_from(&before.unproven);
+        unmoved.doubts.clone_from(&before.doubts);
+    }
+    unmoved != *before
+}
+
+/// Whether a cancellation that the channel has refused is not wanted any more as the order is now, although that lives: units were cancelled
+/// meanwhile, and nobody knows whether those were meant.
+pub(crate) fn is_overtaken_cancellation(notification: &Notification, now: &Order) -> bool {
+    let is_wanted = |state: &ChannelState| matches!(state.proposal, Some(Proposal::Cancel { .. }));
+    matches!(notification, Notification::Cancellation { .. })
+        && !now.is_over()
+        && !now.channel_state.as_deref().is_some_and(is_wanted)
+}
+
 impl Worker {
     /// Ends a call to which the channel said yes, or that came too late.
     pub(crate) async fn taken(
@@ -90,11 +140,9 @@ impl Worker {
         };
         let (yes, learned) = match told {
             Told::Overtaken { learned } => {
-                self.take_over(order, channel, learned).await?;
-                let why = "the order had changed at the channel; decided again".to_owned();
-                let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
+                let now = self.take_over(order, channel, learned).await?;
                 let attempt = attempt("overtaken", "the order had changed");
-                return self.settle(job, JobEnd::NotNeeded { why }, Some(attempt), vec![command]).await.map(|_| ());
+                return self.overtaken(job, notification, (order, &now), made.message.clone(), attempt).await;
             }
             Told::Taken { yes, learned } => (yes, learned),
         };
@@ -124,18 +172,96 @@ impl Worker {
                 let attempt = attempt("done", "taken; what comes of it is still to be seen");
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
             }
-            Shown::Nothing if job.read_back => {
+            Shown::Nothing if job.read_back || told_before::in_vain(job) > 0 => {
                 let attempt = attempt("refused", NOT_DONE_WHY);
                 self.refused(job, notification, (NOT_DONE.into(), NOT_DONE_WHY.into()), Some(attempt)).await
             }
-            // It may be late rather than lying: it is asked again before it is told again.
+            // It may be late rather than lying: it is asked again before it is told again. What says how the order stands is another message
+            // once the books count more changes.
             Shown::Nothing => {
                 let attempt = attempt("unknown", NOT_DONE_WHY);
+                if let Some(now) = self.moved_on(notification, order).await? {
+                    let again = self.again_where_it_stands(job, (order, &now), made.message, true);
+                    return self.decide_again(job, notification, again, Some(attempt)).await;
+                }
                 let mut doubtful = job.clone();
                 doubtful.read_back = true;
                 self.later(&doubtful, notification, None, NOT_DONE_WHY.into(), Some(attempt)).await
             }
         }
+    }
+
+    /// Ends a call that came too late, after what the answer says was taken over.
+    async fn overtaken(
+        &self,
+        job: &Job,
+        notification: &Notification,
+        (before, now): (&Order, &Order),
+        message: Option<String>,
+        attempt: Attempt,
+    ) -> Result<(), EngineError> {
+        if !job.read_back && is_overtaken_cancellation(notification, now) {
+            let why = (OVERTAKEN.into(), OVERTAKEN_WHY.into());
+            return self.refused(job, notification, why, Some(attempt)).await;
+        }
+        let again = self.again_where_it_stands(job, (before, now), message, false);
+        self.decide_again(job, notification, again, Some(attempt)).await
+    }
+
+    /// The order as it is now, where what is to be told says how it stands, and the channel counts more changes of it than before.
+    async fn moved_on(&self, notification: &Notification, before: &Order) -> Result<Option<Order>, EngineError> {
+        if !says_how_the_order_stands(notification) {
+            return Ok(None);
+        }
+        let now = self.engine.store().load_order(&before.id).await?;
+        Ok(now.filter(|now| has_moved_on(before, now)))
+    }
+
+    /// How a notification is decided again after the order has moved on from `before` to `now`. Where that says nothing of what it asks for,
+    /// the attempts so far count, and the next one waits: after the first of them only where `waits` says so.
+    pub(crate) fn again_where_it_stands(
+        &self,
+        job: &Job,
+        (before, now): (&Order, &Order),
+        message: Option<String>,
+        waits: bool,
+    ) -> Again {
+        if has_news(before, now) {
+            return Again::Anew;
+        }
+        let told = told_before::told_in_vain(job, message);
+        let mut counted = job.clone();
+        counted.attempts = told.in_vain;
+        match self.again(&counted, None) {
+            Next::At(due_at) => {
+                let not_before = (waits || told_before::in_vain(job) > 0).then_some(due_at);
+                Again::Counted { told, not_before }
+            }
+            Next::GiveUp => Again::Never,
+        }
+    }
+
+    /// Ends a delivery whose order has moved on: the order decides again, or it is given up.
+    pub(crate) async fn decide_again(
+        &self,
+        job: &Job,
+        notification: &Notification,
+        again: Again,
+        attempt: Option<Attempt>,
+    ) -> Result<(), EngineError> {
+        let why = "the order had changed at the channel; decided again";
+        let (end, outcome) = match again {
+            Again::Anew => (JobEnd::NotNeeded { why: why.to_owned() }, NotificationOutcome::Overtaken),
+            Again::Counted { told, not_before } => {
+                (JobEnd::NotNeeded { why: why.to_owned() }, NotificationOutcome::Unmoved { told, not_before })
+            }
+            Again::Never => {
+                let why = "the channel counts one change after the other, and nothing of this is among them";
+                (JobEnd::Dead { error: why.to_owned() }, NotificationOutcome::GivenUp { why: why.into() })
+            }
+        };
+        let command = self.outcome(job, notification, outcome);
+        self.settle(job, end, attempt, vec![command]).await.map(|_| ())
     }
 
     /// What is to be seen of a notification after a yes that says nothing itself.

@@ -46,5 +46,20 @@ pub(crate) fn write(
 pub(crate) fn told(job: &Job, message: Option<String>) -> Option<ToldBefore> {
     let message = message?;
     let same = of(&job.effect).filter(|before| before.message == message);
-    Some(same.cloned().unwrap_or_else(|| ToldBefore { delivery: job.id.clone(), decided_at: job.created_at, message }))
+    Some(same.cloned().unwrap_or_else(|| ToldBefore { message, ..untold(job) }))
+}
+
+/// How often what `job` tells was told in vain by deliveries before it.
+pub(crate) fn in_vain(job: &Job) -> u32 {
+    of(&job.effect).map_or(0, |before| before.in_vain)
+}
+
+/// The same with the attempts of `job` counted, where the books have moved on and show nothing of it: the next delivery goes on counting.
+pub(crate) fn told_in_vain(job: &Job, message: Option<String>) -> ToldBefore {
+    let told = told(job, message).or_else(|| of(&job.effect).cloned()).unwrap_or_else(|| untold(job));
+    ToldBefore { in_vain: in_vain(job).saturating_add(job.attempts), ..told }
+}
+
+fn untold(job: &Job) -> ToldBefore {
+    ToldBefore { delivery: job.id.clone(), decided_at: job.created_at, message: String::new(), in_vain: 0 }
 }

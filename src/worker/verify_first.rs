@@ -12,10 +12,10 @@ use ticketbridge_store::{CallRecord, EventRow, Job, JobEnd, Tx};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
-use crate::worker::Worker;
 use crate::worker::conduct::Exchange;
 use crate::worker::settle::Attempt;
-use crate::worker::taken::{has_moved_on, is_counted_only};
+use crate::worker::taken::{has_moved_on, is_counted_only, is_overtaken_cancellation};
+use crate::worker::{Worker, told_before};
 
 /// Events of an order that are looked through for what has changed since a delivery was decided; more of them count as a change.
 const EVENTS_LOOKED_AT: u32 = 100;
@@ -38,7 +38,7 @@ pub(crate) enum Looked {
 }
 
 /// Whether a message says how the order stands, so that it is another message once the order stands otherwise.
-fn says_how_the_order_stands(notification: &Notification) -> bool {
+pub(crate) fn says_how_the_order_stands(notification: &Notification) -> bool {
     match notification {
         Notification::BookingConfirmed { .. }
         | Notification::BookingRejected { .. }
@@ -87,7 +87,7 @@ impl Worker {
         if changes_nothing || (told_elsewhere && !job.read_back) {
             return Ok(None);
         }
-        if job.read_back || self.is_another_message(job, notification, order).await? {
+        if job.read_back || told_before::in_vain(job) > 0 || self.is_another_message(job, notification, order).await? {
             return Ok(Some(Doubt::Uncertain));
         }
         let now = self.engine.clock().now();
@@ -172,6 +172,9 @@ impl Worker {
             let command = self.outcome(job, notification, NotificationOutcome::Acknowledged);
             return self.settle(job, JobEnd::Delivered, None, vec![command]).await.map(|_| Looked::Settled);
         }
+        // What this delivery has not told yet is no message that could be another one by now.
+        let was_told = job.read_back || job.last_error.is_some();
+        let doubt = if was_told { doubt } else { Doubt::Uncounted };
         self.go_on_or_end(job, notification, order, now, doubt).await
     }
 
@@ -195,9 +198,8 @@ impl Worker {
             && (has_moved(before, &now) || self.is_another_message(job, notification, before).await?)
         {
             // What would be sent is another message by now, and needs a key of its own.
-            let why = "the order had changed at the channel; decided again".to_owned();
-            let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
-            return self.settle(job, JobEnd::NotNeeded { why }, None, vec![command]).await.map(|_| Looked::Settled);
+            let again = self.again_where_it_stands(job, (before, &now), None, false);
+            return self.decide_again(job, notification, again, None).await.map(|()| Looked::Settled);
         }
         Ok(Looked::GoOn(Box::new(now)))
     }
@@ -219,7 +221,7 @@ impl Worker {
             let CallResult::Done(checked) = exchange.result else { return Ok(false) };
             now = self.take_over(order, channel, checked.learned).await?;
         }
-        if now.version == order.version {
+        if now.version == order.version || (!job.read_back && is_overtaken_cancellation(notification, &now)) {
             return Ok(false);
         }
         match self.go_on_or_end(job, notification, order, now, Doubt::Uncertain).await? {

@@ -191,7 +191,7 @@ impl Worker {
             CallResult::Absent => {
                 let sentence =
                     format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
-                self.record(backend, order, Command::RecordDoubt { sentence: sentence.into() }).await
+                self.record(backend, order, Command::RecordDoubt { sentence: sentence.into(), unread: false }).await
             }
             // The word is its answer, and nobody here knows it.
             CallResult::Unknown { why } if AttentionKind::of_refusal(why.reveal()) == AttentionKind::UnknownStatus => {

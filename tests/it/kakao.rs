@@ -7,6 +7,7 @@ mod acts;
 pub(crate) mod crossing;
 mod inflight;
 mod money;
+mod units;
 mod visits;
 mod wire;
 

@@ -1015,3 +1015,79 @@ async fn a_platform_hears_what_is_left_when_the_back_end_counts_anew() {
         heard.extend(new);
     }
 }
+
+/// A platform that counts every call as a change, and does nothing: 133 calls in 50 seconds, each under another key, and nobody was told.
+#[tokio::test]
+async fn books_that_count_on_and_show_nothing_make_a_dead_letter_of_the_second_attempt() {
+    for deed in deeds() {
+        for (status, has_whole) in [(200, true), (202, true), (200, false)] {
+            let name = format!("{}, {status}, {has_whole}", deed.act);
+            let (bridge, stands) = begin(&deed, CAN).await;
+            let revision = stands["revision"].as_u64().expect("a count");
+            let counting = |more: u64| json!({"reservation": stands["reservation"], "revision": revision + more});
+            for more in 1..=6 {
+                let body = if has_whole { counting(more) } else { json!({}) };
+                bridge.partners.next(deed.call, says(status, body));
+            }
+            for more in 1..=12 {
+                bridge.partners.next("/v1/reservations/R1", says(200, counting(if has_whole { 1 } else { more })));
+            }
+            bridge.post(&format!("orders/{KAKAO}:R1/{}", deed.act), &deed.body).await.expect(200);
+            bridge.drain().await;
+            assert_eq!(told(&bridge, deed.call).len(), 1, "{name}: the next one waits");
+            for _ in 0..6 {
+                bridge.advance(Millis::minutes(1));
+                bridge.drain().await;
+            }
+            let sent = told(&bridge, deed.call);
+            assert_eq!(sent.len(), 2, "{name}");
+            let is_same = sent[0].body == sent[1].body;
+            let keys = [&sent[0], &sent[1]].map(|call| call.headers["idempotency-key"].clone());
+            assert_eq!(is_same, keys[0] == keys[1], "{name}: one key stands for one message");
+            let order = bridge.booked("R1").await;
+            assert!(order.needs(AttentionKind::NotificationRefused), "{name}: {:?}", order.attention);
+            assert_nothing_came_of_it(&bridge, &deed, &name).await;
+            let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
+            assert_eq!(dead["items"].as_array().unwrap().len(), 1, "{name}: {dead}");
+        }
+    }
+}
+
+/// The same of a platform that refuses each call for the sake of a newer count.
+#[tokio::test]
+async fn a_count_that_grows_with_every_refusal_uses_up_the_attempts() {
+    let deeds = deeds();
+    let (bridge, stands) = begin(&deeds[0], CAN).await;
+    for revision in 2..=40 {
+        let body =
+            json!({"error": {"code": "revision_conflict"}, "reservation": stands["reservation"], "revision": revision});
+        bridge.partners.next("/R1/confirm", says(409, body));
+    }
+    bridge.post(&format!("orders/{KAKAO}:R1/confirm"), &json!({})).await.expect(200);
+    for _ in 0..40 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(15));
+    }
+    let sent = told(&bridge, "/R1/confirm").len();
+    assert!((2..=12).contains(&sent), "{sent}");
+    assert!(bridge.booked("R1").await.needs(AttentionKind::NotificationRefused));
+}
+
+#[tokio::test]
+async fn a_marketplace_that_counts_on_and_completes_nothing_is_told_twice_and_shown() {
+    let bridge = TestBridge::start_trip(tripstore::CAN).await;
+    let it = paid(kind(trip("T1", "RECEIVED"), "FULL"), "tp_1", "FULL", 3_180_000, None);
+    bridge.trip_is(tripstore::event("e1", "booking.received", 1, &it, json!({})), "accepted").await;
+    bridge.drain().await;
+    for revision in 2..=8 {
+        bridge.partners.next("/T1/complete", says(200, json!({"booking": it, "revision": revision})));
+    }
+    books(&bridge, "/v1/bookings/T1", &json!({"booking": it, "revision": 2}));
+    bridge.post(&format!("orders/{TRIP}:T1/confirm"), &json!({})).await.expect(200);
+    for _ in 0..8 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(1));
+    }
+    assert_eq!(told(&bridge, "/T1/complete").len(), 2);
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::NotificationRefused));
+}

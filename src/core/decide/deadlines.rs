@@ -52,6 +52,10 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
             draft.event(Event::DeadlinePassed { kind, due_at });
             snapshot_channel::end_links_by(draft, due_at);
         }
+        DeadlineKind::VisitDay if draft.order().may_admit_the_cancelled() => {
+            draft.event(Event::DeadlinePassed { kind, due_at });
+            draft.settle_flag(AttentionKind::LiveTicketBehindRefund);
+        }
         DeadlineKind::BookingWindow | DeadlineKind::VisitDay => draft.event(Event::DeadlinePassed { kind, due_at }),
     }
 }
@@ -69,7 +73,7 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
                 && (!b.is_on_hold() || b.hold.as_ref().is_some_and(|hold| hold.until == due_at))
         }),
         DeadlineKind::BookingWindow => order.state == OrderState::AwaitingBooking,
-        DeadlineKind::VisitDay => order.parked_redemption.is_some(),
+        DeadlineKind::VisitDay => order.parked_redemption.is_some() || order.may_admit_the_cancelled(),
         DeadlineKind::PaymentLink => snapshot_channel::end_of_link(order) == Some(due_at),
     }
 }

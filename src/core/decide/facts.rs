@@ -7,7 +7,7 @@ use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
 use crate::message::{Event, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
-use crate::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
+use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, TicketingState};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::time::Millis;
@@ -83,7 +83,7 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
             return Some("it gave one code for several copies".into());
         }
         if !can_be_dealt(order, tickets.len()) {
-            let (tickets, units) = (tickets.len(), crate::words::units(order.quantity));
+            let (tickets, units) = (tickets.len(), crate::words::units(order.live_units()));
             let why = format!("it gave {tickets} tickets for {units}, and nobody knows whose is whose");
             return Some(FreeText::our_own(why));
         }
@@ -98,8 +98,7 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
 fn can_be_dealt(order: &Order, tickets: usize) -> bool {
     let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
     // A part may have been cancelled since they were asked for, or before.
-    tickets == 1
-        || [order.quantity, order.live_units()].iter().any(|units| *units > 0 && tickets.is_multiple_of(*units))
+    tickets == 1 || (order.live_units().max(1)..=order.quantity).any(|units| tickets.is_multiple_of(units))
 }
 
 /// Nothing of the answer is taken on or handed out. A person is told, and the back-end is asked again, each time later.
@@ -278,10 +277,7 @@ fn cancelled(draft: &mut Draft, booking: &Booking, keeps: Option<Keeps>) {
             if booking.is_active() =>
         {
             draft.event(void);
-            draft.flag(
-                AttentionKind::Contradiction,
-                "the back-end made the tickets of a live booking void; issue again by hand, or refund",
-            );
+            draft.flag_fact(Fact::TicketsVoid);
         }
         TicketingState::Queued
         | TicketingState::Requested

@@ -142,7 +142,12 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::RecordNotification { notification, outcome }, _) => {
             notifications::record(draft, notification, outcome)?;
         }
-        (Command::RecordDoubt { sentence }, _) => draft.flag(AttentionKind::Contradiction, sentence.to_string()),
+        (Command::RecordDoubt { sentence, unread }, state) => {
+            // Of an order that is told whole, the next word that can be read settles it.
+            let is_told_anew = *unread && state.is_some();
+            let kind = if is_told_anew { AttentionKind::BooksDiffer } else { AttentionKind::Contradiction };
+            draft.flag(kind, sentence.to_string());
+        }
         (Command::SettleAttention { kind, reason }, _) => notifications::settle_attention(draft, *kind, reason)?,
         (Command::RecordLate { call, by }, _) => notifications::late(draft, call, *by),
         (Command::RecordAstray { partner, why }, _) => notifications::astray(draft, partner, why),

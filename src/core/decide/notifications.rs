@@ -68,7 +68,10 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
             draft.event(Event::NotificationLeftToPerson { notification, what: what.clone() });
             draft.flag(AttentionKind::ManualTask, manual_sentence(what));
         }
-        NotificationOutcome::Overtaken => snapshot_channel::overtaken(draft, &notification),
+        NotificationOutcome::Overtaken => snapshot_channel::overtaken(draft, &notification, None, None),
+        NotificationOutcome::Unmoved { told, not_before } => {
+            snapshot_channel::overtaken(draft, &notification, Some(told), *not_before);
+        }
         NotificationOutcome::Refused { code, why } => {
             snapshot_channel::failed(draft, &notification, outcome);
             refused(draft, &notification, code, why);
@@ -119,6 +122,7 @@ fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &Notifi
         NotificationOutcome::Acknowledged
         | NotificationOutcome::LeftToPerson { .. }
         | NotificationOutcome::Overtaken
+        | NotificationOutcome::Unmoved { .. }
         | NotificationOutcome::Taken { .. }
         | NotificationOutcome::Dropped
         | NotificationOutcome::Repeated => {}
@@ -126,7 +130,7 @@ fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &Notifi
 }
 
 /// The channel will not take it; where that is missed, a person is told.
-fn refused(draft: &mut Draft, notification: &Notification, code: &ForeignCode, why: &FreeText) {
+pub(super) fn refused(draft: &mut Draft, notification: &Notification, code: &ForeignCode, why: &FreeText) {
     let is_missed = is_missed(&draft.order(), notification, AttentionKind::NotificationRefused);
     let (code, why) = (code.to_owned(), why.to_owned());
     let sentence = refused_sentence(notification, &code, &why);

@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::decide::{snapshot_channel, ticketing};
 use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
-use crate::order::{AttentionKind, Booking, BookingState, Entered, Order, RefundState, TicketingState};
+use crate::order::{AttentionKind, Booking, BookingState, Entered, Order, RefundState, TicketingState, Who};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, UnixMillis};
 
@@ -25,7 +25,10 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
         return Err(Rejection::new(Why::NotBooked, "this order has no booking that could be used"));
     };
     match booking.state {
-        BookingState::Used => return repeated(draft, redeem, &booking.id),
+        BookingState::Used => {
+            let more = more_than_paid(draft, redeem, order.came(booking, redeem.count.as_ref()).beyond);
+            return if more { Ok(()) } else { repeated(draft, redeem, &booking.id) };
+        }
         BookingState::NoShow => return came_after_all(draft, redeem),
         BookingState::Rejected | BookingState::Cancelled => return used_after_the_end(draft, redeem),
         BookingState::Requested | BookingState::Confirmed => {}
@@ -35,7 +38,19 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
     if redeem.at > draft.now() + CLOCKS_DIFFER_BY && redeem.by == RedeemedBy::Person {
         return Err(Rejection::new(Why::Invalid, "the time of use lies in the future").at("at"));
     }
-    let part = redeem.count.as_ref().and_then(|told| order.part_of_visit(booking, told));
+    let came = order.came(booking, redeem.count.as_ref());
+    more_than_paid(draft, redeem, came.beyond);
+    let part = match came.who {
+        Who::Everybody => None,
+        Who::Some(entered) => Some(entered),
+        // It is kept: what the gate counts from now on has this guest among them.
+        Who::Nobody(entered) => {
+            if order.entered_for(booking) != Some(&entered) {
+                note_entered(draft, entered, redeem.at, true);
+            }
+            return Ok(());
+        }
+    };
     // A gate whose clock runs ahead does not make the visit lie in the future.
     let at = redeem.at.min(draft.now());
     match (obstacle(&order, booking, redeem, draft.now()), &redeem.by, part) {
@@ -53,6 +68,16 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
         }
     }
     Ok(())
+}
+
+/// Somebody went in whose unit was cancelled: a person settles it, whatever becomes of the visit of the others. Whether that is so.
+fn more_than_paid(draft: &mut Draft, redeem: &Redeem, beyond: bool) -> bool {
+    let is_told = beyond && redeem.by == RedeemedBy::Gate;
+    if is_told {
+        let sentence = "a guest entered on a unit that had been cancelled; settle it with the channel";
+        draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
+    }
+    is_told
 }
 
 /// Whether these guests count as having used it already.
@@ -135,6 +160,17 @@ fn used(draft: &mut Draft, booking: &Booking, at: UnixMillis) {
         draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: told_time(&order, at) });
     }
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
+    end_with_last_day(draft);
+}
+
+/// Tickets of units that were cancelled may admit somebody after all others have come, until the last day is over.
+pub(super) fn end_with_last_day(draft: &mut Draft) {
+    let order = draft.order();
+    let last = order.booking.as_ref().and_then(|booking| booking.valid_until.or(booking.visit_date));
+    if let Some(last) = last.filter(|_| order.may_admit_the_cancelled()) {
+        let due_at = order.rules.channel.time_zone.start_of(last.plus_days(1));
+        draft.effect(Effect::ArmDeadline { kind: DeadlineKind::VisitDay, due_at, warn_at: Vec::new() });
+    }
 }
 
 /// After a rejected refund the channel wants a time of use before the application (`adapters/douyin/README.md`).

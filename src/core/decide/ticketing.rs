@@ -77,6 +77,13 @@ pub(super) fn start(draft: &mut Draft) {
     if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date || is_elsewhere {
         return;
     }
+    if order.names_other_product().is_some() {
+        return;
+    }
+    if order.live_units() == 0 {
+        let sentence = "every unit is cancelled, and the channel calls the booking alive: no tickets are asked for, ask the channel";
+        return draft.flag(AttentionKind::Contradiction, sentence);
+    }
     draft.event(Event::TicketingStarted);
     draft.call_backend(booking, TicketOp::Issue, None);
 }
@@ -268,8 +275,9 @@ pub(super) fn supply(draft: &mut Draft, new: &[NewTicket]) -> Result<(), Rejecti
     let order = draft.order();
     let booking = misses_tickets(&order)?;
     let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
-    if count != 1 && !count.is_multiple_of(order.quantity) {
-        let units = crate::words::units(order.quantity);
+    let live = order.live_units().max(1);
+    if count != 1 && !count.is_multiple_of(live) {
+        let units = crate::words::units(live);
         let sentence = format!("one ticket for each of {units}, a multiple of that, or one for all is needed");
         return Err(Rejection::new(Why::Invalid, sentence).at("tickets"));
     }
@@ -278,12 +286,17 @@ pub(super) fn supply(draft: &mut Draft, new: &[NewTicket]) -> Result<(), Rejecti
         return Err(Rejection::new(Why::Invalid, sentence).at(format!("tickets[{twin}].code")));
     }
     take_on(draft, booking, None, new, true)?;
-    let state = booking.ticketing.state;
-    let may_have_more = matches!(state, TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown);
-    if may_have_more && booking.ticketing.asked {
+    let t = &booking.ticketing;
+    let may_have_more = matches!(t.state, TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown);
+    if may_have_more && t.asked {
         let second_look = draft.now() + SECOND_LOOK_AFTER;
         draft.call_backend(booking, TicketOp::Cancel, None);
         draft.call_backend(booking, TicketOp::Query, Some(second_look));
+    } else if t.state == TicketingState::Issued && t.manual {
+        let sentence = "the tickets made by hand before still admit; stop them at the gate";
+        draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+    } else if t.state == TicketingState::Issued {
+        draft.call_backend(booking, TicketOp::Cancel, None);
     }
     Ok(())
 }
@@ -296,6 +309,8 @@ fn misses_tickets(order: &Order) -> Result<&Booking, Rejection> {
     };
     match booking.ticketing.state {
         TicketingState::NotNeeded => return refuse(Why::AlreadyTicketed, "this product needs no tickets"),
+        // What there is was made for something else.
+        TicketingState::Issued if order.takes_new_tickets() => {}
         TicketingState::Issued | TicketingState::CancelRefused => {
             return refuse(Why::AlreadyTicketed, "this booking has its tickets already");
         }

@@ -42,6 +42,9 @@ pub(super) fn taken(
     }
     if let Some(booking) = &mut order.booking {
         booking.visit_date = first;
+        if let Some(time) = channel_state.sold.as_ref().and_then(|sold| sold.time.clone()) {
+            booking.visit_time = Some(time);
+        }
         booking.valid_until = last;
         booking.contact = Some(buyer);
     }

@@ -5,13 +5,17 @@
 use crate::evolve::attention::{clear, replaced_by_hand};
 use crate::id::BookingId;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
+    AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState, UsedUnits,
 };
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::Date;
 
 pub(super) fn started(order: &mut Order) {
-    with_ticketing(order, |t| t.asked = true);
+    let living = order.living();
+    with_ticketing(order, |t| {
+        t.asked = true;
+        t.units = living;
+    });
 }
 
 pub(super) fn demanded(order: &mut Order, request: &TicketRequest, dates: Option<(Date, Date)>) {
@@ -40,7 +44,9 @@ pub(super) fn issued(
     tickets: &[Ticket],
     manual: bool,
 ) {
+    let (living, sold) = (order.living(), order.quantity);
     of(order, booking, |t| {
+        t.units = dealt_to(std::mem::take(&mut t.units), living, sold, tickets.len(), manual);
         if t.channel_holds_void() && t.request.is_some() {
             t.handover = Handover::Owed;
         }
@@ -64,6 +70,19 @@ pub(super) fn issued(
     if manual {
         replaced_by_hand(order);
     }
+}
+
+/// The units that so many tickets are for: those that they were `asked` for, or those that are `living` now, where a part was cancelled since and
+/// the last attempt asked for the rest.
+fn dealt_to(asked: Vec<UsedUnits>, living: Vec<UsedUnits>, sold: u32, tickets: usize, manual: bool) -> Vec<UsedUnits> {
+    let count = |units: &[UsedUnits]| match units {
+        [] => sold,
+        units => units.iter().map(|line| line.units).sum(),
+    };
+    let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
+    let deals = |units: &[UsedUnits]| tickets.is_multiple_of(count(units));
+    let is_for_living = manual || tickets == count(&living) || (!deals(&asked) && deals(&living));
+    if is_for_living { living } else { asked }
 }
 
 pub(super) fn renamed(order: &mut Order, booking: &BookingId, tickets: &[Ticket]) {

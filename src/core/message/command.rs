@@ -137,6 +137,9 @@ pub enum Command {
     RecordDoubt {
         /// What, for a person; without personal data.
         sentence: FreeText,
+        /// What it told of the whole order cannot be read: until its books can be again, nobody knows whether ours are right.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unread: bool,
     },
     /// A sale or a request for money back was sent long before it arrived here.
     RecordLate {

@@ -188,6 +188,15 @@ pub enum Fact {
         /// What the tickets are for.
         tickets_for: Box<Sold>,
     },
+    /// The back-end made the tickets of a live booking void.
+    TicketsVoid,
+    /// The channel names another product than was booked, and no tickets were asked for yet.
+    OtherProduct,
+    /// A booking is for a visit whose last day was over when it was told.
+    VisitPast {
+        /// The day on which it was told.
+        on: Date,
+    },
     /// A sale that only its booking tells of would have been refused, if it had been told.
     SoldAmiss {
         /// Why.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BookingId, TicketId};
 use crate::message::GateCount;
 use crate::order::channel_state::{ChannelState, Line};
-use crate::order::{Booking, Order};
+use crate::order::{Booking, Order, TicketingState};
 
 /// What the gate has told so far of the guests of a booking, while others of them have still to come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,19 +37,48 @@ pub struct UsedUnits {
     pub units: u32,
 }
 
+/// Who went in, by what the gate tells.
+#[derive(Debug)]
+pub(crate) struct Came {
+    /// Whose visit it is.
+    pub(crate) who: Who,
+    /// Whether more went in than are paid for: more guests than units live, or one with the ticket of a cancelled line.
+    pub(crate) beyond: bool,
+}
+
+/// Whose visit it is.
+#[derive(Debug)]
+pub(crate) enum Who {
+    /// That of all whose units live; also where nobody can say whose it is.
+    Everybody,
+    /// That of some, and the others may still come.
+    Some(Entered),
+    /// That of nobody whose unit lives.
+    Nobody(Entered),
+}
+
+/// Units that count as used.
+struct Used {
+    /// Those whose tickets were read, line by line.
+    by_line: Vec<u32>,
+    /// All of them.
+    units: u32,
+    /// Whether somebody went in besides.
+    beyond: bool,
+}
+
 impl Order {
     /// What the gate has told of the guests of `booking` who came before the others.
     pub fn entered_for(&self, booking: &Booking) -> Option<&Entered> {
         self.entered.as_deref().filter(|entered| entered.booking == booking.id)
     }
 
-    /// What it has told by now, if that is not yet the visit of everybody; `None` also where nobody can say whose visit it is.
-    pub(crate) fn part_of_visit(&self, booking: &Booking, told: &GateCount) -> Option<Entered> {
+    /// What the gate has told by now of who went in, where nothing is said of them all of them.
+    pub(crate) fn came(&self, booking: &Booking, told: Option<&GateCount>) -> Came {
         let lines = self.lines();
         let live = self.live_units();
-        if !self.rules.channel.redemption_reported || lines.is_empty() || live < 2 {
-            return None;
-        }
+        let everybody = |beyond| Came { who: Who::Everybody, beyond };
+        let Some(told) = told.filter(|_| !lines.is_empty() && live > 0) else { return everybody(false) };
         let nobody = Entered { booking: booking.id.clone(), tickets: Vec::new(), guests: 0, lines: Vec::new() };
         let mut entered = self.entered_for(booking).cloned().unwrap_or(nobody);
         if let Some(code) = &told.code {
@@ -60,29 +89,26 @@ impl Order {
                 Some(ticket) => entered.tickets.push(ticket.id.clone()),
                 // The count says what the code does not.
                 None if told.guests.is_some() => {}
-                None => return None,
+                None => return everybody(false),
             }
         }
         entered.guests = entered.guests.max(told.guests.unwrap_or(0));
-        let units = self.units_used(booking, &entered);
-        (units > 0 && units < live).then_some(entered)
+        let used = self.units_used(booking, &entered);
+        let who = match used.units {
+            0 => Who::Nobody(entered),
+            units if units >= live || !self.rules.channel.redemption_reported => Who::Everybody,
+            _ => Who::Some(entered),
+        };
+        Came { who, beyond: used.beyond }
     }
 
-    /// The same, with the units that it comes to by line: those that the channel counts as used first, then in their order.
+    /// The same, with the units that it comes to by line: those that were read first, then those that the channel counts as used, then the
+    /// others in their order.
     pub(crate) fn with_lines(&self, booking: &Booking, entered: Entered) -> Entered {
         let lines = self.lines();
-        let mut rest = self.units_used(booking, &entered);
-        let mut used = vec![0_u32; lines.len()];
-        let read: BTreeSet<u32> = entered.tickets.iter().filter_map(|id| self.unit_of(booking, id)).collect();
-        for unit in read {
-            if let Some((used, line)) = line_of(lines, unit).and_then(|at| used.get_mut(at).zip(lines.get(at)))
-                && *used < room(line)
-                && rest > 0
-            {
-                *used += 1;
-                rest -= 1;
-            }
-        }
+        let read = self.units_used(booking, &entered);
+        let mut used = read.by_line;
+        let mut rest = read.units.saturating_sub(used.iter().sum());
         for most in [told_used as fn(&Line) -> u32, room] {
             for (used, line) in used.iter_mut().zip(lines) {
                 let more = most(line).saturating_sub(*used).min(rest);
@@ -95,19 +121,68 @@ impl Order {
         Entered { lines, ..entered }
     }
 
-    /// Units that guests have used, by what the gate counts and by what it read, whichever is more.
-    fn units_used(&self, booking: &Booking, entered: &Entered) -> u32 {
+    /// Units that guests have used, by what the gate counts and by what it read, whichever is more. A code uses its own line and no other: one
+    /// whose line has no unit left that is not cancelled lets in somebody whose money went back.
+    fn units_used(&self, booking: &Booking, entered: &Entered) -> Used {
+        let lines = self.lines();
         let by_count = entered.guests.div_ceil(self.rules.booking.visitors_per_unit.max(1));
         let read: BTreeSet<u32> = entered.tickets.iter().filter_map(|id| self.unit_of(booking, id)).collect();
-        by_count.max(u32::try_from(read.len()).unwrap_or(u32::MAX))
+        let (mut by_line, mut amiss) = (vec![0_u32; lines.len()], 0_u32);
+        for unit in read {
+            let line = self.line_of(booking, unit);
+            match line.and_then(|at| by_line.get_mut(at).zip(lines.get(at))) {
+                Some((used, line)) if *used < room(line) => *used += 1,
+                Some(_) | None => amiss += 1,
+            }
+        }
+        let counted = by_count.saturating_sub(amiss).max(by_line.iter().sum());
+        let live = self.live_units();
+        Used { by_line, units: counted.min(live), beyond: amiss > 0 || counted > live }
     }
 
     /// The unit that a ticket was dealt to; `None` where it serves them all.
     fn unit_of(&self, booking: &Booking, ticket: &TicketId) -> Option<u32> {
         let tickets = &booking.ticketing.tickets;
         let (count, at) = (tickets.len(), tickets.iter().position(|it| it.id == *ticket)?);
-        let units = usize::try_from(self.quantity).ok().filter(|units| *units > 0 && count.is_multiple_of(*units))?;
+        let dealt_to = match booking.ticketing.units.as_slice() {
+            [] => self.quantity,
+            units => units.iter().map(|line| line.units).sum(),
+        };
+        let units = usize::try_from(dealt_to).ok().filter(|units| *units > 0 && count.is_multiple_of(*units))?;
         u32::try_from(at / (count / units)).ok()
+    }
+
+    /// The line that a unit belongs to: units are counted through the lines in their order, as they were when its ticket was made.
+    fn line_of(&self, booking: &Booking, unit: u32) -> Option<usize> {
+        let lines = self.lines();
+        let mut before = 0_u32;
+        let mut is_beyond = |units: u32| {
+            before = before.saturating_add(units);
+            unit < before
+        };
+        match booking.ticketing.units.as_slice() {
+            [] => lines.iter().position(|line| is_beyond(line.quantity)),
+            dealt_to => {
+                let detail = &dealt_to.iter().find(|line| is_beyond(line.units))?.detail;
+                lines.iter().position(|line| line.detail == *detail)
+            }
+        }
+    }
+
+    /// The units that are not cancelled, line by line; none where none was cancelled.
+    pub(crate) fn living(&self) -> Vec<UsedUnits> {
+        let lines = self.lines();
+        if lines.iter().all(|line| line.cancelled == 0) {
+            return Vec::new();
+        }
+        let live = lines.iter().filter(|line| room(line) > 0);
+        live.map(|line| UsedUnits { detail: line.detail.clone(), units: room(line) }).collect()
+    }
+
+    /// Whether a part was cancelled, and the tickets of `booking` are for what lives of the order, and for nothing else.
+    pub(crate) fn has_tickets_for_the_living(&self, booking: &Booking) -> bool {
+        let t = &booking.ticketing;
+        t.state == TicketingState::Issued && !t.units.is_empty() && t.units == self.living()
     }
 
     /// Whether some guests of this booking have used it and others may still come.
@@ -149,13 +224,4 @@ fn room(line: &Line) -> u32 {
 /// Units of a line that the channel counts as used.
 fn told_used(line: &Line) -> u32 {
     line.used.min(room(line))
-}
-
-/// The line that a unit belongs to: units are counted through the lines in their order.
-fn line_of(lines: &[Line], unit: u32) -> Option<usize> {
-    let mut before = 0_u32;
-    lines.iter().position(|line| {
-        before = before.saturating_add(line.quantity);
-        unit < before
-    })
 }

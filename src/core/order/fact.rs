@@ -3,8 +3,10 @@
 //! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 
+use crate::id::ProductCode;
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold, Stage};
-use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState};
+use crate::order::{Attention, AttentionKind, Booking, BookingState, Fact, Order, OrderState, TicketingState};
+use crate::quoted::Quoted;
 
 impl Fact {
     /// The flag that tells of it.
@@ -17,6 +19,9 @@ impl Fact {
             | Fact::PriceRaised { .. }
             | Fact::VisitMoved { .. }
             | Fact::SoldOtherwise { .. }
+            | Fact::TicketsVoid
+            | Fact::OtherProduct
+            | Fact::VisitPast { .. }
             | Fact::SoldAmiss { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
@@ -29,14 +34,25 @@ impl Fact {
     /// Whether it is still so.
     pub(crate) fn holds(&self, order: &Order) -> bool {
         match self {
-            Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
+            Fact::UnitsCalledOff { before } => {
+                let behind = may_admit(order).filter(|booking| !order.has_tickets_for_the_living(booking));
+                behind.is_some() && cancelled_units(order) > *before
+            }
             Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
-            Fact::UnitsGone { tickets_for } => ticketed(order).is_some() && order.quantity < *tickets_for,
+            Fact::UnitsGone { tickets_for } => may_admit(order).is_some() && order.quantity < *tickets_for,
             Fact::UsedLess { before } => is_on_there(order) && used_units(order) < *before,
             Fact::PriceRaised { .. } => is_to_be_paid(order),
             Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
             Fact::SoldOtherwise { tickets_for } => {
                 ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
+            }
+            Fact::TicketsVoid => {
+                order.active_booking().is_some_and(|booking| booking.ticketing.state == TicketingState::Cancelled)
+            }
+            Fact::OtherProduct => order.names_other_product().is_some(),
+            Fact::VisitPast { on } => {
+                let last = order.active_booking().and_then(|booking| booking.valid_until.max(booking.visit_date));
+                last.is_some_and(|last| last < *on)
             }
             // The sale itself is judged when it comes.
             Fact::SoldAmiss { .. } => order.is_stub,
@@ -71,7 +87,7 @@ impl Fact {
                 let added = order.live_units().saturating_sub(*tickets_for);
                 let plural = if added == 1 { "unit was" } else { "units were" };
                 format!(
-                    "{added} {plural} added after the tickets were asked for, which are for {tickets_for}: issue the rest by hand"
+                    "{added} {plural} added after the tickets were asked for, which are for {tickets_for}: issue new ones for all of them by hand"
                 )
             }
             Fact::UnitsGone { tickets_for } => format!(
@@ -87,13 +103,22 @@ impl Fact {
                 order.money.due,
                 order.to_collect()
             ),
-            Fact::VisitMoved { .. } => {
-                "the visit was moved after its tickets were made; issue new ones by hand".to_owned()
+            Fact::VisitMoved { from } => {
+                let day = from.map(|day| format!(", which are for {day}")).unwrap_or_default();
+                format!("the visit was moved after its tickets were asked for{day}; issue new ones by hand")
             }
             Fact::SoldOtherwise { tickets_for } => format!(
                 "another {} was booked after the tickets were asked for; issue new ones by hand",
                 sold_otherwise(order, tickets_for).join(" and ")
             ),
+            Fact::TicketsVoid => {
+                "the back-end made the tickets of a live booking void; issue again by hand, or refund".to_owned()
+            }
+            Fact::OtherProduct => other_product(order),
+            Fact::VisitPast { .. } => {
+                "the visit was over when this booking was told: no gate admits anybody with it; cancel it, or ask the channel"
+                    .to_owned()
+            }
             Fact::SoldAmiss { why } => format!("the channel sold what would have been refused: {why}"),
             Fact::ConfirmedOffSale { why } => {
                 format!("the channel accepted this booking by itself although its product is not for sale ({why})")
@@ -125,11 +150,13 @@ impl Fact {
     /// Whether tickets that a person has made since take its place.
     pub(crate) fn ends_with_new_tickets(&self) -> bool {
         match self {
-            Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } => true,
+            Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } | Fact::TicketsVoid => true,
             Fact::UnitsCalledOff { .. }
             | Fact::UnitsGone { .. }
             | Fact::UsedLess { .. }
             | Fact::PriceRaised { .. }
+            | Fact::OtherProduct
+            | Fact::VisitPast { .. }
             | Fact::SoldAmiss { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::VisitOverEarly { .. }
@@ -146,9 +173,23 @@ impl Fact {
     }
 }
 
+fn other_product(order: &Order) -> String {
+    let told = order.names_other_product().map(|code| Quoted::code(code.as_str()).to_string()).unwrap_or_default();
+    format!(
+        "the channel names the product {told} now, and {} was booked: no ticket is asked for; decline or cancel it, and let the guest book anew",
+        order.product
+    )
+}
+
 /// The live booking for which tickets were asked.
 fn ticketed(order: &Order) -> Option<&Booking> {
     order.active_booking().filter(|booking| booking.ticketing.may_be_live())
+}
+
+/// The booking whose tickets may still admit somebody: a live one, or one that the others have used. The end of its last day ends it.
+fn may_admit(order: &Order) -> Option<&Booking> {
+    let is_used = |booking: &&Booking| booking.state == BookingState::Used && booking.ticketing.may_be_live();
+    ticketed(order).or_else(|| order.booking.as_ref().filter(is_used))
 }
 
 fn cancelled_units(order: &Order) -> u32 {
@@ -185,6 +226,32 @@ fn is_to_be_paid(order: &Order) -> bool {
 }
 
 impl Order {
+    /// Whether a person may make new tickets in place of those that there are, or were: they are for something else, or void.
+    pub fn takes_new_tickets(&self) -> bool {
+        self.attention.iter().any(|flag| flag.fact.as_ref().is_some_and(Fact::ends_with_new_tickets))
+    }
+    /// The product that the channel names by now, where that is not what was booked and nobody was asked for tickets yet.
+    pub fn names_other_product(&self) -> Option<&ProductCode> {
+        let booking = self.active_booking()?;
+        let is_open = match booking.ticketing.state {
+            TicketingState::Queued => !booking.ticketing.asked,
+            TicketingState::NotNeeded => true,
+            TicketingState::Requested
+            | TicketingState::Issued
+            | TicketingState::Unknown
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused => false,
+        };
+        let told = self.channel_state.as_deref()?.sold.as_ref()?.product.as_ref()?;
+        (is_open && *told != self.product).then_some(told)
+    }
+    /// Whether the visit is over, and a person was told to stop at the gate whose units were cancelled.
+    pub(crate) fn may_admit_the_cancelled(&self) -> bool {
+        let is_it = |flag: &Attention| matches!(flag.fact, Some(Fact::UnitsCalledOff { .. } | Fact::UnitsGone { .. }));
+        self.booking.as_ref().is_some_and(Booking::is_visit_over) && self.attention.iter().any(is_it)
+    }
     /// What is still to be collected: money that is being sent back pays for nothing.
     pub fn to_collect(&self) -> i64 {
         self.money.due - self.money.held() + self.money.refund_pending()

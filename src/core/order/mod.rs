@@ -18,6 +18,7 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind, Fact};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub(crate) use entered::Who;
 pub use entered::{Entered, UsedUnits};
 pub(crate) use fact::used_units;
 pub use hold::{HeldUnit, Hold};
@@ -240,6 +241,10 @@ impl Order {
             Some(channel_state) => self.quantity.saturating_sub(channel_state.cancelled_units()),
             None => self.quantity,
         }
+    }
+    /// Units that tickets are asked for: those that live, and never none.
+    pub fn units_to_ticket(&self) -> u32 {
+        self.live_units().max(1)
     }
     /// Whether its channel lists a payment that was made with this link.
     pub(crate) fn was_paid_by(&self, link: &str) -> bool {

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::TicketId;
+use crate::order::UsedUnits;
 use crate::personal::{DocumentNumber, Person};
 use crate::product::BookingProduct;
 use crate::quoted::{ForeignName, ForeignNumber, FreeText};
@@ -166,6 +167,9 @@ pub struct Ticketing {
     /// What it has called the same tickets since; which of them admit, it alone knows. What was handed over stays in `tickets`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tickets: Vec<Ticket>,
+    /// The units that they are for, line by line, where some of the order's were cancelled before; none are all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<UsedUnits>,
     /// Why it refused, or why nothing is known.
     pub reason: Option<FreeText>,
     /// Until when tickets must exist; set on confirmation.

@@ -19,6 +19,11 @@ pub const NOT_DONE_WHY: &str = "it says yes, and its own books show that nothing
 pub(crate) const TAKEN_OUT: &str = "taken_out";
 /// The same in words.
 pub const TAKEN_OUT_WHY: &str = "it was taken out before it could be told";
+/// Code of a notification that the channel refused because the order had changed there, and that cannot be wanted any more as it is now.
+pub const OVERTAKEN: &str = "overtaken";
+/// The same of a cancellation, in words.
+pub const OVERTAKEN_WHY: &str =
+    "the channel had cancelled units by itself before, and ours was not carried out; see whether it is still wanted";
 /// Code of a notification whose attempts are used up.
 pub(crate) const GIVEN_UP: &str = "given_up";
 

@@ -107,6 +107,10 @@ pub trait Channel: Send + Sync {
     fn sent_at(&self, _: &Verified<'_>) -> Option<UnixMillis> {
         None
     }
+    /// The order that a message which is believed names, as far as that can be read, whatever else is wrong with it.
+    fn named_in(&self, _: &Verified<'_>) -> Option<crate::id::ExternalId> {
+        None
+    }
     /// Puts an answer into the channel's words. `inbound` is what was read, if it came that far.
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
     /// Writes a notification.

@@ -28,7 +28,7 @@ pub use inbound::{
     Verified, VerifyStep, WantedReservations,
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
-pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};
+pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, UNREADABLE_ORDER, Yes};
 pub use reply::HttpReply;
 
 use crate::time::UnixMillis;

@@ -84,6 +84,10 @@ impl fmt::Debug for HttpResponse {
     }
 }
 
+/// What is said of an answer that is about the very order that was asked for, and whose account of it cannot be read.
+pub const UNREADABLE_ORDER: &str =
+    "the answer is about this order, and what it tells of it contradicts itself, or cannot be read";
+
 /// How far a partner's yes goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Yes {

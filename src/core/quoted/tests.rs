@@ -294,7 +294,7 @@ fn free_text_is_masked_for_an_orders_guests() {
     };
     for command in [
         Command::CancelOrder { reason: said.clone() },
-        Command::RecordDoubt { sentence: said.clone() },
+        Command::RecordDoubt { sentence: said.clone(), unread: false },
         Command::RecordTicketFacts { booking: "bkg_1".into(), facts: TicketFacts::GivenUp { why: said.clone() } },
         Command::AskCancellation { fee: None, reason: "ours".into(), parts: Vec::new(), notify_text: Some(said) },
     ] {

@@ -269,7 +269,7 @@ texts! {
         RecordTicketFacts { booking, facts }, SupplyTickets { tickets }, Redeem(redeem), MarkNoShow { at },
         ApplyRefund(application), ApproveRefund { case, fee, without_backend, reason }, RejectRefund { case, reason },
         EscalateRefund { case, reason }, WithdrawRefund { channel_ref: number }, RecordRefund(refund),
-        RecordRejection(rejection), RecordDoubt { sentence }, RecordLate { call: ours, by }, RecordCancellation(cancellation),
+        RecordRejection(rejection), RecordDoubt { sentence, unread }, RecordLate { call: ours, by }, RecordCancellation(cancellation),
         CancelOrder { reason }, SyncSnapshot { snapshot, not_for_sale: ours, paid_elsewhere: number, lines_elsewhere: number },
         RecordAgreement { notification: decided }, RecordQuote { fee, refund }, AskCancellation { fee, reason, parts: number, notify_text },
         ReturnPayments { amount, reason }, SendPaymentLink { amount, expires_at }, RevokePaymentLink, SettleAttention { kind, reason },
@@ -290,10 +290,10 @@ texts! {
 }
 texts! {
     enum NotificationOutcome {
-        Acknowledged, Refused { code, why }, GivenUp { why }, LeftToPerson { what }, Overtaken, Taken { told }, Dropped, Repeated,
+        Acknowledged, Refused { code, why }, GivenUp { why }, LeftToPerson { what }, Overtaken, Unmoved { told, not_before }, Taken { told }, Dropped, Repeated,
     }
 }
-texts! { struct ToldBefore { delivery: ours, decided_at, message: ours } }
+texts! { struct ToldBefore { delivery: ours, decided_at, message: ours, in_vain } }
 texts! {
     enum Effect {
         CallBackend { backend, booking, op, not_before }, TellChannel { notification, not_before, told_before }, DecryptGuests,
@@ -351,7 +351,7 @@ texts! {
     struct Entered { booking, tickets, guests, lines }
     struct UsedUnits { detail: number, units }
     struct Ticketing {
-        state, backend_ref, tickets, other_tickets, reason, deadline, overdue, asked, manual, handover, request,
+        state, backend_ref, tickets, other_tickets, units, reason, deadline, overdue, asked, manual, handover, request,
     }
     struct Ticket { id, code, kind, project_id, name }
     struct RefundCase {
@@ -375,6 +375,7 @@ texts! { enum Proposal { Confirm, Reject { reason }, Cancel { fee, reason, parts
 texts! {
     enum Fact {
         UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, UsedLess { before }, PriceRaised { paid }, VisitMoved { from }, SoldOtherwise { tickets_for },
+        TicketsVoid, OtherProduct, VisitPast { on },
         SoldAmiss { why: ours }, ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
         LinkPaidUnseen { id: number },
     }

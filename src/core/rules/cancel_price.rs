@@ -69,7 +69,8 @@ fn gross_of(channel_state: &ChannelState, parts: &[Part]) -> i128 {
 /// What we would quote ourselves, where the channel quotes nothing: its policy's fee for the units that are to be cancelled.
 pub(crate) fn own_quote(order: &Order, channel_state: &ChannelState, parts: &[Part], now: UnixMillis) -> Option<i64> {
     let policy = channel_state.standing.policy.as_ref()?;
-    Some(policy.fee(price_of(order, channel_state, parts), order.money.left(), false, now))
+    let held = order.money.left() - kept_of_parts(order);
+    Some(policy.fee(price_of(order, channel_state, parts), held, false, now))
 }
 
 /// The rate whose fee is `fee` of `price`: the one of the policy that holds now, or else of any of its steps, where it comes to this very fee.
@@ -90,12 +91,17 @@ pub(crate) fn rate_of(fee: i64, price: i64, policy: Option<&CancelPolicy>, now: 
     })
 }
 
-/// What can go back when the order is cancelled: neither what is on its way back for units that were cancelled before, nor the money for
-/// units that were used, whatever is quoted.
+/// What can go back when the order is cancelled: neither what is on its way back for units that were cancelled before, nor what was kept of
+/// those, nor the money for units that were used, whatever is quoted.
 pub(crate) fn can_go_back(order: &Order, channel_state: &ChannelState) -> i64 {
     let used: Vec<Part> = order.as_used(channel_state).used_parts();
     let kept = if used.is_empty() { 0 } else { price_of(order, channel_state, &used) };
-    (order.money.left() - kept).max(0)
+    (order.money.left() - kept_of_parts(order) - kept).max(0)
+}
+
+/// What was kept of units that were cancelled before, while the rest of the order lives.
+pub fn kept_of_parts(order: &Order) -> i64 {
+    if order.is_over() { 0 } else { order.money.fee() }
 }
 
 /// Whether the order is still what it was when the channel said what cancelling it would cost.

@@ -111,7 +111,7 @@ async fn ask_about(
 async fn not_issued(worker: &Worker, order: &Order, partner: &str, say: &str) -> Result<(), EngineError> {
     let sentence = format!("`{partner}` said that it made these tickets, and its books {say}: ask it before the visit");
     let actor = Actor::new(ActorKind::Backend, partner);
-    apply(worker, order, Command::RecordDoubt { sentence: sentence.into() }, actor).await.map(drop)
+    apply(worker, order, Command::RecordDoubt { sentence: sentence.into(), unread: false }, actor).await.map(drop)
 }
 
 async fn absent(
@@ -177,7 +177,7 @@ async fn compare_backend(
     if !repaired && is_void(booking) && theirs == TicketingState::Issued {
         let sentence =
             format!("`{partner}` said that these tickets are void, and its books hold them: void them there");
-        apply(worker, order, Command::RecordDoubt { sentence: sentence.into() }, actor).await?;
+        apply(worker, order, Command::RecordDoubt { sentence: sentence.into(), unread: false }, actor).await?;
     }
     if !repaired && booking.is_active() && ours == TicketingState::Issued && !other_codes {
         not_issued(worker, order, partner, &format!("call them `{}`", word(theirs))).await?;

@@ -22,6 +22,12 @@ pub(in crate::decide) fn send_link(
         return Err(Rejection::new(Why::NotSupported, "this channel has no payment links"));
     };
     let order = draft.order();
+    if order.money.mode == PaymentMode::Ledger && channel_state.standing.pays_by.is_none() {
+        return Err(Rejection::new(
+            Why::NotSupported,
+            "this channel takes the money with the booking: it has no links",
+        ));
+    }
     let refuse = |sentence: &'static str| Err(Rejection::new(Why::LinkNotNeeded, sentence));
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return refuse("nothing is to be paid for an order that is cancelled, or about to be");

@@ -6,12 +6,14 @@ use super::propose::end_proposal;
 use super::reach::{reach, reopen_case, wait_for_decision};
 use super::{links, payments};
 use crate::decide::draft::Draft;
-use crate::message::{Cancelled, Event, Notification, NotificationOutcome};
+use crate::message::{Cancelled, Effect, Event, Notification, NotificationOutcome, ToldBefore};
 use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, Stage};
 use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
 use crate::quoted::FreeText;
+use crate::rules::cancel_price::kept_of_parts;
 use crate::still_needed::is_notification_needed;
+use crate::time::UnixMillis;
 
 /// The channel has done what was asked for, without telling the whole order.
 pub(in crate::decide) fn record_agreement(draft: &mut Draft, notification: &Notification) {
@@ -40,7 +42,8 @@ fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Op
         // Of a part, only the channel's snapshot says how the lines stand.
         Notification::Cancellation { fee, .. } => {
             let is_whole = order.channel_state.as_deref().is_none_or(|m| m.parts_to_cancel().is_empty());
-            is_whole.then(|| (Stage::Cancelled, off(CancelReason::ByOps, *fee, None)))
+            // What was kept of units that were cancelled before stays kept beside it.
+            is_whole.then(|| (Stage::Cancelled, off(CancelReason::ByOps, *fee + kept_of_parts(order), None)))
         }
         Notification::RefundApproved { fee, .. } => {
             order.active_booking().map(|_| (Stage::Cancelled, off(CancelReason::RefundedBeforeUse, *fee, None)))
@@ -59,12 +62,19 @@ fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Op
     }
 }
 
-/// The order had changed at the channel before our call: what is still needed is told again.
-pub(in crate::decide) fn overtaken(draft: &mut Draft, notification: &Notification) {
+/// The order had changed at the channel before our call: what is still needed is told again, with what is known of the attempts before.
+pub(in crate::decide) fn overtaken(
+    draft: &mut Draft,
+    notification: &Notification,
+    told: Option<&ToldBefore>,
+    not_before: Option<UnixMillis>,
+) {
     let again = is_notification_needed(&draft.order(), notification);
     draft.event(Event::NotificationOvertaken { notification: notification.clone() });
     if again {
-        draft.tell(with_what_is_left(&draft.order(), notification));
+        let (notification, told_before) =
+            (with_what_is_left(&draft.order(), notification), told.cloned().map(Box::new));
+        draft.effect(Effect::TellChannel { notification, not_before, told_before });
     }
 }
 

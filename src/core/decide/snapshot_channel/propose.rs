@@ -4,14 +4,16 @@
 
 use super::reach::wait_for_decision;
 use crate::decide::draft::Draft;
-use crate::decide::{booking, ticketing};
+use crate::decide::{booking, notifications, ticketing};
 use crate::message::{DeadlineKind, Event, Notification};
-use crate::order::channel_state::{ChannelState, Part, Proposal, Stage};
+use crate::order::channel_state::{ChannelState, Line, Part, Proposal, Stage};
 use crate::order::money::PaymentMode;
+use crate::order::undelivered::OVERTAKEN;
 use crate::order::{BookingState, Order, OrderState, TicketingState};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
-use crate::rules::cancel_price::price_of;
+use crate::rules::cancel_price::{kept_of_parts, price_of};
+use crate::words;
 
 /// What we had asked for has come about, or cannot any more.
 pub(super) fn end_proposal(draft: &mut Draft) {
@@ -42,6 +44,50 @@ pub(super) fn end_proposal(draft: &mut Draft) {
     }
 }
 
+/// The channel has cancelled others of the units that we want cancelled: the wish is for as many of what is left, or ends where there are
+/// not so many, and a person is told. What it has cancelled of a line as we wanted it is done.
+pub(super) fn keep_wish(draft: &mut Draft) {
+    let order = draft.order();
+    let Some(channel_state) = order.channel_state.as_deref() else { return };
+    let Some(wish @ Proposal::Cancel { fee, reason, parts, notify_text }) = &channel_state.proposal else { return };
+    if order.is_over() || parts.is_empty() || channel_state.parts_are_off(parts) {
+        return;
+    }
+    let wanted = match parts_still_wanted(&order.as_used(channel_state), parts) {
+        Ok(wanted) => wanted,
+        Err(left) => {
+            draft.event(Event::ProposalEnded { agreed: false });
+            let why = FreeText::our_own(left);
+            return notifications::refused(draft, &Notification::CancelQuote, &OVERTAKEN.into(), &why);
+        }
+    };
+    let now = Proposal::Cancel { fee: *fee, reason: reason.clone(), parts: wanted, notify_text: notify_text.clone() };
+    if now != *wish {
+        draft.event(Event::Proposed { proposal: now });
+    }
+}
+
+/// The units of a wish that are not cancelled yet, counted from how their lines stand now; none where that is all that is left.
+fn parts_still_wanted(channel_state: &ChannelState, parts: &[Part]) -> Result<Vec<Part>, String> {
+    let lines = &channel_state.standing.lines;
+    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
+    let mut wanted: Vec<Part> = Vec::new();
+    for part in parts {
+        let Some(line) = lines.iter().find(|line| line.detail == part.detail) else { continue };
+        if line.cancelled >= part.before + part.units {
+            continue;
+        }
+        if left(line) < part.units {
+            let (named, left) = (words::units(part.units), words::units(left(line)));
+            return Err(format!("{named} of line `{}` were to be cancelled, and {left} of it are left", part.detail));
+        }
+        wanted.push(Part { before: line.cancelled, ..part.clone() });
+    }
+    let units: u32 = wanted.iter().map(|part| part.units).sum();
+    let all: u32 = lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
+    Ok(if units == all { Vec::new() } else { wanted })
+}
+
 /// While a cancellation is asked for, the booking itself is not decided: here, or at the channel, which goes on waiting after we have refused
 /// it and has no call for that.
 fn no_cancellation_asked_for(order: &Order, channel_state: &ChannelState) -> Result<(), Rejection> {
@@ -68,6 +114,10 @@ pub(in crate::decide) fn confirm(draft: &mut Draft, channel_state: &ChannelState
         None => {}
     }
     is_ours_to_decide(channel_state)?;
+    if order.names_other_product().is_some() {
+        let sentence = "the channel names another product now than was booked; decline it, and let the guest book anew";
+        return Err(Rejection::new(Why::ContentDiffers, sentence));
+    }
     let (held, needed) = (order.money.left(), channel_state.standing.confirm_needs);
     if order.money.mode == PaymentMode::Ledger && held < needed {
         let sentence = format!("{held} is paid, and {needed} is needed before this booking can be accepted");
@@ -183,7 +233,8 @@ pub(in crate::decide) fn ask_cancellation(
         Some(Proposal::Confirm) | None => {}
     }
     if let (Some(fee), Some(policy)) = (terms.fee, &channel_state.standing.policy) {
-        let most = policy.fee(price_of(&order, channel_state, &parts), order.money.left(), false, draft.now());
+        let held = order.money.left() - kept_of_parts(&order);
+        let most = policy.fee(price_of(&order, channel_state, &parts), held, false, draft.now());
         if fee < 0 || fee > most {
             let sentence = format!("the fee can be 0 to {most}: it may be lowered, never raised");
             return Err(Rejection::new(Why::FeeAboveDefault, sentence).at("fee"));
@@ -218,8 +269,14 @@ fn parts_to_cancel(channel_state: &ChannelState, terms: &[(String, u32)]) -> Res
             return invalid(format!("this order has no line `{detail}`"));
         };
         let left = line.quantity.saturating_sub(line.cancelled + line.used);
-        if *units == 0 || *units > left || parts.iter().any(|part| &part.detail == detail) {
-            return invalid(format!("of line `{detail}`, 1 to {left} units can be cancelled, named once"));
+        if parts.iter().any(|part| &part.detail == detail) {
+            return invalid(format!("line `{detail}` is named twice; name it once, with all its units"));
+        }
+        if left == 0 {
+            return invalid(format!("nothing is left of line `{detail}`: its units are used, or cancelled"));
+        }
+        if *units == 0 || *units > left {
+            return invalid(format!("of line `{detail}`, 1 to {left} can be cancelled"));
         }
         parts.push(Part { detail: detail.clone(), units: *units, before: line.cancelled });
     }

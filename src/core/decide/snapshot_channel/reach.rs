@@ -5,7 +5,7 @@
 use super::payments;
 use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_booking, end_order};
-use crate::decide::{booking, refund, settlement, ticketing};
+use crate::decide::{booking, redemption, refund, settlement, ticketing};
 use crate::message::{Cancelled, DeadlineKind, Effect, Event};
 use crate::order::channel_state::Stage;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -86,6 +86,7 @@ fn visit_over(draft: &mut Draft, stage: Stage, since: UnixMillis) {
     });
     ticketing::ask_after_visit(draft);
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
+    redemption::end_with_last_day(draft);
     if was_used && order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
         draft.flag(AttentionKind::OpenBalance, "used, and not all of it is paid; collect the balance");
     }

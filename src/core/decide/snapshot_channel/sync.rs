@@ -4,16 +4,16 @@
 //! late one adds its money and nothing else.
 
 use super::around::Around;
-use super::propose::end_proposal;
+use super::propose::{end_proposal, keep_wish};
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{elsewhere, links, payments, sums, unused};
 use crate::decide::draft::Draft;
-use crate::decide::{booking, proof, terms};
+use crate::decide::{booking, proof, terms, ticketing};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Line, Payment, Sold, SoldLine, Stage};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, Booking, Fact, Order, OrderState, used_units};
+use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState, used_units};
 use crate::product::BookingProduct;
 use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
@@ -87,6 +87,8 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     taken_back(draft, before);
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
     over_early(draft, before, snapshot);
+    cannot_be(draft, before);
+    keep_wish(draft);
     end_proposal(draft);
     // A request to cancel says nothing yet of what goes back.
     payments::settle_up(draft, snapshot.cancelled.as_ref().filter(|_| snapshot.standing.stage.is_off()));
@@ -103,6 +105,26 @@ fn over_early(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         // An answer to a question tells no time of it.
         let at = if snapshot.asked { draft.now() } else { snapshot.since };
         draft.flag_fact(Fact::VisitOverEarly { on: now.rules.channel.time_zone.date_of(at) });
+    }
+}
+
+/// A booking that nobody can go in with: for a product that was not booked, or for a day that was over when it was told.
+fn cannot_be(draft: &mut Draft, before: &Order) {
+    draft.flag_fact(Fact::OtherProduct);
+    if before.names_other_product().is_some() && draft.order().names_other_product().is_none() {
+        go_on_after_all(draft);
+    }
+    let now = draft.order();
+    let days = |order: &Order| order.booking.as_ref().map(|booking| (booking.visit_date, booking.valid_until));
+    if days(before) != days(&now) {
+        draft.flag_fact(Fact::VisitPast { on: now.rules.channel.time_zone.date_of(draft.now()) });
+    }
+}
+
+/// The channel names again what was booked: the tickets that were not asked for are.
+fn go_on_after_all(draft: &mut Draft) {
+    if draft.order().booking.as_ref().is_some_and(|booking| booking.state == BookingState::Confirmed) {
+        ticketing::start(draft);
     }
 }
 

@@ -367,7 +367,7 @@ fn stub_that_is_amiss(change: impl Fn(&mut PlaceOrder)) -> (Story, Command) {
 #[test]
 fn the_sale_itself_ends_what_was_feared_of_it_and_nothing_else() {
     let (mut story, sale) = stub_that_is_amiss(|stub| stub.sale.gross = -1);
-    story.tell(&channel(), &Command::RecordDoubt { sentence: "something else".into() });
+    story.tell(&channel(), &Command::RecordDoubt { sentence: "something else".into(), unread: false });
     story.tell(&channel(), &sale);
     let left: Vec<&str> = story.order().attention.iter().map(|flag| flag.sentence.as_str()).collect();
     assert_eq!(left, ["something else"]);

@@ -429,7 +429,7 @@ pub(super) fn foreign(tale: &Tale) -> Vec<Saying> {
     add("record_cancellation", Command::RecordCancellation(cancellation(target, now)));
     let refused = RecordRejection { target: target.into(), channel_ref: None, at: None };
     add("record_rejection", Command::RecordRejection(refused));
-    add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into() });
+    add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into(), unread: false });
     add("record_late", Command::RecordLate { call: "create-order".to_owned(), by: Millis::minutes(20) });
     all
 }
@@ -466,7 +466,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
             "record_payment_link",
             Command::RecordPaymentLink { key: "lnk_none".to_owned(), id: "L1".to_owned(), url: None },
         ),
-        channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into() }),
+        channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".into(), unread: false }),
         channel("record_late", Command::RecordLate { call: "reservation".to_owned(), by: Millis::hours(2) }),
         channel("record_partner_number", Command::RecordPartnerNumber { number: "YB-1".into() }),
     ]
