@@ -6,9 +6,11 @@ use super::propose::end_proposal;
 use super::reach::{reach, reopen_case, wait_for_decision};
 use super::{links, payments};
 use crate::decide::draft::Draft;
+use crate::decide::notifications::refused;
 use crate::message::{Cancelled, Effect, Event, Notification, NotificationOutcome, ToldBefore};
 use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, Stage};
+use crate::order::undelivered::{LESS_LEFT_WHY, OVERTAKEN};
 use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
 use crate::quoted::FreeText;
 use crate::rules::cancel_price::kept_of_parts;
@@ -71,11 +73,20 @@ pub(in crate::decide) fn overtaken(
 ) {
     let again = is_notification_needed(&draft.order(), notification);
     draft.event(Event::NotificationOvertaken { notification: notification.clone() });
-    if again {
-        let (notification, told_before) =
-            (with_what_is_left(&draft.order(), notification), told.cloned().map(Box::new));
-        draft.effect(Effect::TellChannel { notification, not_before, told_before });
+    if !again {
+        return;
     }
+    let by_now = with_what_is_left(&draft.order(), notification);
+    if let Notification::PaymentReturn { amount, left, .. } = &by_now
+        && amount > left
+    {
+        // How much of it the guest is still to have is for a person to say: what went back may have been this very money.
+        let why = FreeText::from(LESS_LEFT_WHY);
+        failed(draft, notification, &NotificationOutcome::GivenUp { why: why.clone() });
+        return refused(draft, notification, &OVERTAKEN.into(), &why);
+    }
+    let (notification, told_before) = (by_now, told.cloned().map(Box::new));
+    draft.effect(Effect::TellChannel { notification, not_before, told_before });
 }
 
 /// A return of money names what is left of its payment: as the channel counts it now, not as it did before.
