@@ -47,7 +47,6 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     }
     let sums = sums::holds(&draft.order(), snapshot, is_news).filter(|_| !contradicted);
     payments::unexpected(draft, &before, snapshot, sums);
-    unused::leave_used_out(draft, &before);
     ask_price_again(draft, &before);
     if is_news {
         links::follow_links(draft, snapshot);
@@ -88,6 +87,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
     over_early(draft, before, snapshot);
     cannot_be(draft, before);
+    unused::leave_used_out(draft, before);
     keep_wish(draft);
     end_proposal(draft);
     // A request to cancel says nothing yet of what goes back.

@@ -14,7 +14,9 @@ fn left_of_wish(before: &Order, now: &Order) -> Option<Vec<Part>> {
     let (wanted_before, wanted) = (parts(before)?, parts(now)?);
     let were_all = wanted.is_empty() || (wanted == wanted_before && are_all_left(before, &wanted));
     let state: &ChannelState = &now.as_used(now.channel_state.as_deref()?);
-    if !were_all || state.used_parts().is_empty() {
+    // What has come about already is no wish any more.
+    let is_done = !wanted.is_empty() && state.parts_are_off(&wanted);
+    if !were_all || is_done || state.used_parts().is_empty() {
         return None;
     }
     let of_line = |(detail, units): (String, u32)| {
