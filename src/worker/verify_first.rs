@@ -194,7 +194,9 @@ impl Worker {
             let why = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);
         }
+        // What does not say how the order stands is the same message still, and keeps its key.
         if doubt == Doubt::Uncertain
+            && says_how_the_order_stands(notification)
             && (has_moved(before, &now) || self.is_another_message(job, notification, before).await?)
         {
             // What would be sent is another message by now, and needs a key of its own.
