@@ -384,6 +384,7 @@ pub(super) fn cancel_order(draft: &mut Draft, reason: &FreeText) -> Result<(), R
         return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
     }
     end_all(draft, CancelReason::ByOps, Some(reason));
+    expect_back(draft, draft.now());
     give_back_alone(draft, draft.now());
     draft.tell(Notification::OrderCancelled { reason: reason.to_owned() });
     Ok(())

@@ -170,16 +170,17 @@ fn moves(before: &Order, command: &Command, ahead: &Foreseen, needs: Option<&str
     if let Some((fee, returns)) = ahead.cancellation() {
         return Moves::of("expected", fee, returns);
     }
-    let (returns, fee) = (held - ahead.order.money.left(), ahead.order.money.fee() - before.money.fee());
-    if returns > 0 {
-        let how = if matches!(command, Command::ReturnPayments { .. }) { "known" } else { "expected" };
-        return Moves::of(how, fee.max(0), returns);
-    }
     let ends = ahead.order.state == OrderState::Cancelled && before.state != OrderState::Cancelled;
     let is_cancelled = match command {
         Command::CancelOrder { .. } | Command::RejectBooking { .. } => ends || before.channel_state.is_some(),
         _ => ends,
     };
+    let (returns, fee) = (held - ahead.order.money.left(), ahead.order.money.fee() - before.money.fee());
+    // Where somebody cancels it there by hand, what goes back is as he says there.
+    if returns > 0 && !(ahead.by_hand && is_cancelled) {
+        let how = if matches!(command, Command::ReturnPayments { .. }) { "known" } else { "expected" };
+        return Moves::of(how, fee.max(0), returns);
+    }
     if is_cancelled { Moves { how: Some("channel"), ..Moves::NOTHING } } else { Moves::NOTHING }
 }
 
