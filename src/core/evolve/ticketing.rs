@@ -4,8 +4,9 @@
 
 use crate::evolve::attention::{clear, replaced_by_hand};
 use crate::id::BookingId;
+use crate::order::channel_state::UsedUnits;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState, UsedUnits,
+    AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
 };
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::time::Date;

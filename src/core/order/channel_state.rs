@@ -200,6 +200,15 @@ pub enum Proposal {
     },
 }
 
+/// Units of a line that were used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UsedUnits {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// How many in all.
+    pub units: u32,
+}
+
 /// Units of one line that are to be cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Part {

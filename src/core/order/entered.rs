@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, TicketId};
 use crate::message::GateCount;
-use crate::order::channel_state::{ChannelState, Line};
+use crate::order::channel_state::{ChannelState, Line, UsedUnits};
 use crate::order::{Booking, Order, TicketingState};
 
 /// What the gate has told so far of the guests of a booking, while others of them have still to come.
@@ -26,15 +26,6 @@ pub struct Entered {
     /// The units that count as used by that, line by line; none while the state does not allow it yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<UsedUnits>,
-}
-
-/// Units of a line that were used.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct UsedUnits {
-    /// The channel's number for the line.
-    pub detail: String,
-    /// How many in all.
-    pub units: u32,
 }
 
 /// Who went in, by what the gate tells.

@@ -18,8 +18,8 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind, Fact};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use entered::Entered;
 pub(crate) use entered::Who;
-pub use entered::{Entered, UsedUnits};
 pub(crate) use fact::used_units;
 pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::TicketId;
-use crate::order::UsedUnits;
+use crate::order::channel_state::UsedUnits;
 use crate::personal::{DocumentNumber, Person};
 use crate::product::BookingProduct;
 use crate::quoted::{ForeignName, ForeignNumber, FreeText};
