@@ -15,6 +15,7 @@ mod desk;
 pub mod hold;
 pub mod lanes;
 mod memory;
+mod moved;
 mod read_back;
 mod rounds;
 pub(crate) mod settle;

@@ -72,9 +72,7 @@ pub(crate) fn repeat_notification(
         }
         Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. } => Err(booking_stands(order)),
         Notification::CancelQuote | Notification::Cancellation { .. } => cancellation(order),
-        Notification::PaymentReturn { payment, amount, left, .. }
-            if order.channel_state.as_deref().is_some_and(|state| went_back(state, payment, *left - *amount)) =>
-        {
+        Notification::PaymentReturn { payment, amount, left, .. } if went_back(order, payment, *amount, *left) => {
             Err("the money has gone back".to_owned())
         }
         Notification::PaymentReturn { reference, amount, .. } => payment(order, reference, *amount, now),

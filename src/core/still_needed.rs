@@ -67,7 +67,8 @@ pub fn must_be_answered(order: &Order, effect: &Effect) -> bool {
     }
 }
 
-pub(crate) fn is_notification_needed(order: &Order, notification: &Notification) -> bool {
+/// Whether the order still asks for `notification`, with the figures that it names.
+pub fn is_notification_needed(order: &Order, notification: &Notification) -> bool {
     let fits = match notification {
         // Its figures are those of the quote; what has changed since is quoted again.
         Notification::Cancellation { fee, refund, .. } => quote_holds(order, *fee, *refund),

@@ -5,8 +5,7 @@
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome, ToldBefore};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::order::channel_state::{ChannelState, Proposal, Standing};
-use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY, OVERTAKEN, OVERTAKEN_WHY};
+use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY, OVERTAKEN};
 use ticketbridge_core::port::{CallResult, Yes};
 use ticketbridge_core::quoted::FreeText;
 use ticketbridge_core::retry::Next;
@@ -16,8 +15,8 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
+use crate::worker::moved::{has_moved_on, has_news, is_counted_only, says_how_the_order_stands, why_overtaken};
 use crate::worker::settle::{Attempt, partner};
-use crate::worker::verify_first::says_how_the_order_stands;
 use crate::worker::{Worker, told_before};
 
 /// What an answer that counts has told.
@@ -60,17 +59,6 @@ pub(crate) struct Made {
     pub message: Option<String>,
 }
 
-/// Whether a channel's books tell nothing of what was asked for but that something has changed.
-pub(crate) fn is_counted_only(notification: &Notification) -> bool {
-    matches!(notification, Notification::LinkRevoked { .. })
-}
-
-/// Whether the channel counts more changes of the order than it did.
-pub(crate) fn has_moved_on(before: &Order, now: &Order) -> bool {
-    let count = |order: &Order| order.channel_state.as_deref().map_or(0, |state| state.standing.revision);
-    count(now) > count(before)
-}
-
 /// How a notification goes on whose order has moved on.
 pub(crate) enum Again {
     /// Something of the order is another now: it is decided as for the first time.
@@ -84,38 +72,6 @@ pub(crate) enum Again {
     },
     /// They are used up.
     Never,
-}
-
-/// Whether anything but the count of changes, and what is kept beside the order, is another.
-fn has_news(before: &Order, now: &Order) -> bool {
-    let mut unmoved = Order {
-        attention: before.attention.clone(),
-        version: before.version,
-        updated_at: before.updated_at,
-        ..now.clone()
-    };
-    if let (Some(unmoved), Some(before)) = (unmoved.channel_state.as_deref_mut(), before.channel_state.as_deref()) {
-        let told = before.standing.clone();
-        unmoved.standing = Standing {
-            revision: told.revision,
-            at: told.at,
-            extra: told.extra,
-            notes: told.notes,
-            ..unmoved.standing.clone()
-        };
-        unmoved.unproven.clone_from(&before.unproven);
-        unmoved.doubts.clone_from(&before.doubts);
-    }
-    unmoved != *before
-}
-
-/// Whether a cancellation that the channel has refused is not wanted any more as the order is now, although that lives: units were cancelled
-/// meanwhile, and nobody knows whether those were meant.
-pub(crate) fn is_overtaken_cancellation(notification: &Notification, now: &Order) -> bool {
-    let is_wanted = |state: &ChannelState| matches!(state.proposal, Some(Proposal::Cancel { .. }));
-    matches!(notification, Notification::Cancellation { .. })
-        && !now.is_over()
-        && !now.channel_state.as_deref().is_some_and(is_wanted)
 }
 
 impl Worker {
@@ -200,9 +156,8 @@ impl Worker {
         message: Option<String>,
         attempt: Attempt,
     ) -> Result<(), EngineError> {
-        if !job.read_back && is_overtaken_cancellation(notification, now) {
-            let why = (OVERTAKEN.into(), OVERTAKEN_WHY.into());
-            return self.refused(job, notification, why, Some(attempt)).await;
+        if let Some(why) = why_overtaken(notification, now).filter(|_| !job.read_back) {
+            return self.refused(job, notification, (OVERTAKEN.into(), why.into()), Some(attempt)).await;
         }
         let again = self.again_where_it_stands(job, (before, now), message, false);
         self.decide_again(job, notification, again, Some(attempt)).await

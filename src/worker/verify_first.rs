@@ -13,8 +13,8 @@ use ticketbridge_store::{CallRecord, EventRow, Job, JobEnd, Tx};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::conduct::Exchange;
+use crate::worker::moved::{has_moved, has_moved_on, is_counted_only, says_how_the_order_stands, why_overtaken};
 use crate::worker::settle::Attempt;
-use crate::worker::taken::{has_moved_on, is_counted_only, is_overtaken_cancellation};
 use crate::worker::{Worker, told_before};
 
 /// Events of an order that are looked through for what has changed since a delivery was decided; more of them count as a change.
@@ -35,39 +35,6 @@ pub(crate) enum Looked {
     GoOn(Box<Order>),
     /// The delivery has ended, or comes later.
     Settled,
-}
-
-/// Whether a message says how the order stands, so that it is another message once the order stands otherwise.
-pub(crate) fn says_how_the_order_stands(notification: &Notification) -> bool {
-    match notification {
-        Notification::BookingConfirmed { .. }
-        | Notification::BookingRejected { .. }
-        | Notification::Cancellation { .. }
-        | Notification::RefundApproved { .. }
-        | Notification::Redeemed { .. } => true,
-        // Figures of their own, which stay as they were decided; or a key that is the order's and not the delivery's.
-        Notification::TicketsIssued { .. }
-        | Notification::RefundRejected { .. }
-        | Notification::OrderCancelled { .. }
-        | Notification::CancelQuote
-        | Notification::NoShow { .. }
-        | Notification::PaymentReturn { .. }
-        | Notification::PaymentLink { .. }
-        | Notification::LinkRevoked { .. }
-        | Notification::GuestMessage { .. }
-        | Notification::HandOver => false,
-    }
-}
-
-/// Whether anything but flags for people has changed: only then is what would be sent another message.
-fn has_moved(before: &Order, now: &Order) -> bool {
-    let unflagged = Order {
-        attention: before.attention.clone(),
-        version: before.version,
-        updated_at: before.updated_at,
-        ..now.clone()
-    };
-    unflagged != *before
 }
 
 impl Worker {
@@ -223,7 +190,7 @@ impl Worker {
             let CallResult::Done(checked) = exchange.result else { return Ok(false) };
             now = self.take_over(order, channel, checked.learned).await?;
         }
-        if now.version == order.version || (!job.read_back && is_overtaken_cancellation(notification, &now)) {
+        if now.version == order.version || (!job.read_back && why_overtaken(notification, &now).is_some()) {
             return Ok(false);
         }
         match self.go_on_or_end(job, notification, order, now, Doubt::Uncertain).await? {

@@ -168,7 +168,7 @@ async fn a_return_of_more_than_another_one_has_left_is_shown() {
     assert_eq!(bridge.partners.sent("/payments/pay_1/cancel").len(), 1);
     let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
     let why = dead["items"][0]["last_error"].as_str().unwrap_or_else(|| panic!("{dead}"));
-    assert!(why.contains("only 30000 of it can by now"), "{why}");
+    assert!(why.contains("less is left than was to go back"), "{why}");
     let order = bridge.booked("R1").await;
     assert!(order.needs(AttentionKind::NotificationRefused), "{:?}", order.attention);
     assert_eq!((order.money.refunded(), order.money.refund_pending()), (60_000, 0));

@@ -5,7 +5,7 @@
 use crate::notification::Notification;
 use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, Stage};
-use crate::order::money::EntryStatus;
+use crate::order::money::{EntryStatus, LedgerEntry};
 use crate::order::undelivered::{NOT_RETURNED, RETURNING, Undelivered};
 use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 
@@ -105,7 +105,7 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
         }
         Notification::Redeemed { .. } | Notification::NoShow { .. } => is_asked_for(order, notification),
         Notification::PaymentReturn { payment, amount, left, .. } => {
-            order.money.held() > 0 && !went_back(channel_state, payment, *left - *amount)
+            order.money.held() > 0 && !went_back(order, payment, *amount, *left)
         }
         Notification::PaymentLink { .. } => {
             let is_paid = order.money.held() >= order.money.due;
@@ -119,9 +119,17 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
     }
 }
 
-/// Whether no more can go back of a payment, as the channel counts, than would be left after a return of ours: it was made, or made good.
-pub(crate) fn went_back(channel_state: &ChannelState, payment: &str, left_after: i64) -> bool {
-    channel_state.standing.payments.iter().any(|known| known.id == payment && known.left <= left_after)
+/// Whether a return that was asked for when `left` was left of the payment has come about: there is no more left than there would be, and
+/// where the channel lists what went back, this amount is among it. It may have returned another one by itself.
+pub(crate) fn went_back(order: &Order, payment: &str, amount: i64, left: i64) -> bool {
+    let payments = order.channel_state.iter().flat_map(|state| &state.standing.payments);
+    let mut reduced = payments.filter(|known| known.id == payment && known.left <= left - amount);
+    reduced.any(|known| {
+        let is_it = |entry: &LedgerEntry| {
+            entry.amount == amount && entry.status != EntryStatus::Failed && known.returns.contains(&entry.reference)
+        };
+        known.returns.is_empty() || order.money.ledger.iter().any(is_it)
+    })
 }
 
 /// The link is over, whatever became of our wish.

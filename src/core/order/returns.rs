@@ -2,6 +2,7 @@
 
 //! Money on its way back where the channel names its movements: what did not arrive, and what of a payment is left.
 
+use crate::message::Notification;
 use crate::order::channel_state::Payment;
 use crate::order::money::{EntryStatus, LedgerEntry, UNNAMED};
 use crate::order::{Order, OrderState};
@@ -48,6 +49,29 @@ impl Order {
         let before = self.money.ledger.iter().take_while(|entry| entry.reference != reference);
         let asked = before.filter(|e| e.reference.starts_with(&prefix) && e.status != EntryStatus::Failed);
         Some(asked.fold(left, |left, entry| left.saturating_sub(entry.amount)).max(0))
+    }
+
+    /// Whether `notification` asks for the return of more than is left of its payment by now.
+    pub fn has_less_left_than(&self, notification: &Notification) -> bool {
+        match notification {
+            Notification::PaymentReturn { reference, payment, amount, .. } => {
+                self.left_for_return(payment, reference).is_some_and(|left| *amount > left)
+            }
+            Notification::BookingConfirmed { .. }
+            | Notification::BookingRejected { .. }
+            | Notification::TicketsIssued { .. }
+            | Notification::RefundApproved { .. }
+            | Notification::RefundRejected { .. }
+            | Notification::Redeemed { .. }
+            | Notification::NoShow { .. }
+            | Notification::OrderCancelled { .. }
+            | Notification::CancelQuote
+            | Notification::Cancellation { .. }
+            | Notification::PaymentLink { .. }
+            | Notification::LinkRevoked { .. }
+            | Notification::GuestMessage { .. }
+            | Notification::HandOver => false,
+        }
     }
 }
 

@@ -25,8 +25,7 @@ pub const OVERTAKEN: &str = "overtaken";
 pub const OVERTAKEN_WHY: &str =
     "the channel had cancelled units by itself before, and ours was not carried out; see whether it is still wanted";
 /// Why a return of money is not asked for again that crossed one of the channel's own.
-pub(crate) const LESS_LEFT_WHY: &str =
-    "the channel has returned so much of the payment by itself that less is left than was to go back; see whether it is still wanted";
+pub const LESS_LEFT_WHY: &str = "the channel has returned so much of the payment by itself that less is left than was to go back; see whether it is still wanted";
 /// Code of a notification whose attempts are used up.
 pub(crate) const GIVEN_UP: &str = "given_up";
 

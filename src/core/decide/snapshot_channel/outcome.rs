@@ -76,16 +76,13 @@ pub(in crate::decide) fn overtaken(
     if !again {
         return;
     }
-    let by_now = with_what_is_left(&draft.order(), notification);
-    if let Notification::PaymentReturn { amount, left, .. } = &by_now
-        && amount > left
-    {
+    if draft.order().has_less_left_than(notification) {
         // How much of it the guest is still to have is for a person to say: what went back may have been this very money.
         let why = FreeText::from(LESS_LEFT_WHY);
         failed(draft, notification, &NotificationOutcome::GivenUp { why: why.clone() });
         return refused(draft, notification, &OVERTAKEN.into(), &why);
     }
-    let (notification, told_before) = (by_now, told.cloned().map(Box::new));
+    let (notification, told_before) = (with_what_is_left(&draft.order(), notification), told.cloned().map(Box::new));
     draft.effect(Effect::TellChannel { notification, not_before, told_before });
 }
 
