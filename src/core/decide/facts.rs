@@ -10,7 +10,7 @@ use crate::message::{Event, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, Ti
 use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, TicketingState};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
-use crate::time::Millis;
+use crate::time::{Millis, UnixMillis};
 
 /// A back-end that works on something is asked how it stands after this time.
 const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
@@ -38,11 +38,10 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
         TicketFacts::Cancelled => cancelled(draft, booking, None),
         TicketFacts::CancelledKeeping { keeps } => cancelled(draft, booking, Some(*keeps)),
         TicketFacts::CancelPending => cancel_pending(draft, booking),
+        // Nobody waits for that word; whoever went through the gate was there all the same.
+        TicketFacts::CancelRefused { used: true, .. } if had_admitted(booking) => went_in(draft, booking, draft.now())?,
         TicketFacts::CancelRefused { reason, used } => cancel_refused(draft, booking, reason, *used),
-        TicketFacts::Redeemed { at } => {
-            let at = at.unwrap_or(draft.now());
-            redemption::redeem(draft, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate, count: None })?;
-        }
+        TicketFacts::Redeemed { at } => went_in(draft, booking, at.unwrap_or(draft.now()))?,
         // Said above: it is none of this reservation's.
         TicketFacts::HeldByAnother { .. } => return Ok(()),
         // It has not answered about this reservation yet.
@@ -294,6 +293,25 @@ fn cancel_pending(draft: &mut Draft, booking: &Booking) {
     if matches!(booking.ticketing.state, TicketingState::Cancelling | TicketingState::Issued) {
         draft.event(Event::TicketCancelPending { booking: booking.id.clone() });
         draft.call_backend(booking, TicketOp::Query, Some(draft.now() + FIRST_LOOK_AFTER));
+    }
+}
+
+/// The gate has seen the guests.
+fn went_in(draft: &mut Draft, booking: &Booking, at: UnixMillis) -> Result<(), Rejection> {
+    redemption::redeem(draft, &Redeem { booking: Some(booking.id.clone()), at, by: RedeemedBy::Gate, count: None })
+}
+
+/// Whether its back-end's tickets were out, and nobody asks to have them voided.
+fn had_admitted(booking: &Booking) -> bool {
+    match booking.ticketing.state {
+        TicketingState::Issued => !booking.ticketing.manual,
+        TicketingState::Cancelled | TicketingState::CancelRefused => true,
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::NotNeeded
+        | TicketingState::Failed
+        | TicketingState::Cancelling => false,
     }
 }
 
