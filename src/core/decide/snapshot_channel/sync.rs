@@ -246,6 +246,7 @@ fn units_changed(draft: &mut Draft, before: &Order) {
         tickets_sold: tickets_sold(before, old),
         units: (before.live_units(), now.live_units()),
         sold: (before.quantity, now.quantity),
+        tickets_units: tickets_units(before, old),
     };
     change.move_stock(draft, &before.rules.booking);
     if now.live_units() > 0 {
@@ -289,6 +290,19 @@ fn tickets_sold<'o>(order: &'o Order, old: &'o ChannelState) -> Option<&'o Sold>
     changed_before.or(old.sold.as_ref())
 }
 
+/// For how many units the tickets of an order were asked for, which may have been changed before: those that live, and with those that were
+/// cancelled.
+fn tickets_units(order: &Order, old: &ChannelState) -> (u32, u32) {
+    let cancelled = old.cancelled_units();
+    let of = |fact: &Fact| match fact {
+        Fact::UnitsAdded { tickets_for } => Some((*tickets_for, tickets_for.saturating_add(cancelled))),
+        Fact::UnitsGone { tickets_for } => Some((tickets_for.saturating_sub(cancelled), *tickets_for)),
+        _ => None,
+    };
+    let changed_before = order.attention.iter().find_map(|flag| flag.fact.as_ref().and_then(of));
+    changed_before.unwrap_or((order.live_units(), order.quantity))
+}
+
 /// How a live booking differs from the snapshot before.
 struct Change<'a> {
     /// As it was.
@@ -306,6 +320,8 @@ struct Change<'a> {
     units: (u32, u32),
     /// Units that were sold, as it was told before and now.
     sold: (u32, u32),
+    /// For how many its tickets were asked for: that live, and that were sold.
+    tickets_units: (u32, u32),
 }
 
 impl Change<'_> {
@@ -337,15 +353,15 @@ impl Change<'_> {
 
     /// The back-end knows nothing of it: its tickets are for what was booked before.
     fn flag_tickets(&self, draft: &mut Draft) {
-        let (before, now) = self.units;
+        let ((_, now), (living, sold)) = (self.units, self.tickets_units);
         if self.gone > 0 && now > 0 {
             draft.flag_fact(Fact::UnitsCalledOff { before: self.gone_before });
         }
-        if self.added() > 0 {
-            draft.flag_fact(Fact::UnitsAdded { tickets_for: before });
+        if self.added() > 0 && now > living {
+            draft.flag_fact(Fact::UnitsAdded { tickets_for: living });
         }
-        if self.sold.1 < self.sold.0 {
-            draft.flag_fact(Fact::UnitsGone { tickets_for: self.sold.0 });
+        if self.sold.1 < self.sold.0 && self.sold.1 < sold {
+            draft.flag_fact(Fact::UnitsGone { tickets_for: sold });
         }
         if self.is_moved() {
             draft.flag_fact(Fact::VisitMoved { from: self.tickets_day });
