@@ -13,7 +13,7 @@ use ticketbridge_core::port::{
     Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, UNREADABLE_ORDER, Yes,
 };
 use ticketbridge_core::quoted::ForeignNumber;
-use ticketbridge_core::rules::cancel_price::{kept_of_parts, quote_fits};
+use ticketbridge_core::rules::cancel_price::{Misquoted, kept_of_parts, misquoted};
 use ticketbridge_core::rules::for_sale::{CLOSED, SOLD_OUT};
 use ticketbridge_core::time::UnixMillis;
 
@@ -247,11 +247,18 @@ pub(super) fn read_notification(
             Err(astray) => astray,
         },
         Notification::CancelQuote => calls::read(response, &keys, |answer| match quoted(answer) {
-            Some(quote) if !quote.fits(order) => CallResult::Refused {
-                code: "quote_above_price".into(),
-                why: "its quote is more than the named units cost: it prices the whole order, or another one".into(),
+            Some(quote) => match misquoted(order, quote.fee, quote.refund) {
+                None => CallResult::Done(Yes::Plain),
+                Some(Misquoted::TooMuch) => CallResult::Refused {
+                    code: "quote_above_price".into(),
+                    why: "its quote is more than the named units cost: it prices the whole order, or another one"
+                        .into(),
+                },
+                Some(Misquoted::TooLittle) => CallResult::Refused {
+                    code: "quote_below_price".into(),
+                    why: "its quote is less than the named units cost: what would neither be kept nor go back?".into(),
+                },
             },
-            Some(_) => CallResult::Done(Yes::Plain),
             None if quotes_nothing(answer) => CallResult::Done(Yes::Plain),
             None => CallResult::Unknown { why: "the answer's fee cannot be read".into() },
         }),
@@ -282,13 +289,6 @@ fn quotes_nothing(answer: &Answer) -> bool {
 struct Quote {
     fee: i64,
     refund: Option<i64>,
-}
-
-impl Quote {
-    /// Whether it can be for the units that are to be cancelled.
-    fn fits(self, order: &Order) -> bool {
-        quote_fits(order, self.fee, self.refund)
-    }
 }
 
 impl From<Quote> for Command {
@@ -329,7 +329,7 @@ pub(super) fn learned(
         // A quote stands beside the reservation that it is for, or alone.
         Notification::CancelQuote if response.status.is_success() => {
             let quote = match quoted(&answer) {
-                Some(quote) => quote.fits(order).then(|| quote.into()),
+                Some(quote) => misquoted(order, quote.fee, quote.refund).is_none().then(|| quote.into()),
                 None => quotes_nothing(&answer).then_some(no_quote),
             };
             learned.extend(quote);

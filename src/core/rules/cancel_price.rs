@@ -26,14 +26,31 @@ pub(crate) fn price_of(order: &Order, channel_state: &ChannelState, parts: &[Par
     i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
 }
 
-/// Whether the channel's quote can be for the units that are to be cancelled: what is kept and what goes back of a part are together no more
-/// than the part costs, with no discount taken off. A channel that prices the whole order when it is asked about a part would give all of it
-/// back for one unit. Of all that is left, no more goes back than can, whatever is quoted.
-pub fn quote_fits(order: &Order, fee: i64, refund: Option<i64>) -> bool {
-    let Some(channel_state) = order.channel_state.as_deref() else { return true };
+/// Why a quote cannot be for the units that are to be cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misquoted {
+    /// It names more than they cost.
+    TooMuch,
+    /// It names less: something would neither be kept nor go back.
+    TooLittle,
+}
+
+/// Whether the channel's quote can be for the units that are to be cancelled: what is kept and what goes back of a part are together what the
+/// part costs, with all of the discount taken off or none of it. A channel that prices the whole order when it is asked about a part would
+/// give all of it back for one unit. Of all that is left, no more goes back than can, whatever is quoted.
+pub fn misquoted(order: &Order, fee: i64, refund: Option<i64>) -> Option<Misquoted> {
+    let channel_state = order.channel_state.as_deref()?;
     let parts = channel_state.parts_to_cancel();
-    let quoted = fee.saturating_add(refund.unwrap_or(0));
-    parts.is_empty() || are_all_left(order, parts) || i128::from(quoted) <= gross_of(channel_state, parts)
+    let quoted = i128::from(fee) + i128::from(refund.unwrap_or(0));
+    let can_go_back = i128::from(can_go_back(order, channel_state));
+    let is_all = parts.is_empty() || are_all_left(order, parts);
+    let most = if is_all { None } else { Some(gross_of(channel_state, parts)) };
+    if most.is_some_and(|most| quoted > most) {
+        return Some(Misquoted::TooMuch);
+    }
+    let discount = i128::from(order.money.gross - order.money.due).max(0);
+    let least = most.map_or(can_go_back, |most| (most - discount).min(can_go_back));
+    (refund.is_some() && quoted < least).then_some(Misquoted::TooLittle)
 }
 
 /// Whether nothing of the order stays that was neither used nor cancelled.
