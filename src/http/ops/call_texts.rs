@@ -80,7 +80,10 @@ async fn recorded(shared: &Shared, order: &Order, call: &CallRecord, looks: &Loo
             let (asked, answered) = (looks.text(came.body.as_bytes()), looks.text(came.answer.as_bytes()));
             Some(looks.texts(None, asked, answered))
         }
-        (Piece::Out(_) | Piece::In(_) | Piece::Task { .. } | Piece::Moved(_), Direction::In | Direction::Out) => None,
+        (
+            Piece::Out(_) | Piece::In(_) | Piece::Task { .. } | Piece::Ran(_) | Piece::Moved(_),
+            Direction::In | Direction::Out,
+        ) => None,
     });
     // With a token that was refused a call is made twice; what counted is the last.
     Ok(texts.next_back().unwrap_or_else(|| looks.texts(None, None, None)))
