@@ -411,6 +411,29 @@ fn contradictions(tale: &Tale) -> Vec<String> {
     flags.map(|flag| flag.sentence.clone()).collect()
 }
 
+/// Three became five, one and three again: three tickets for three units, and both sentences stood.
+#[test]
+fn units_that_change_again_are_counted_against_the_tickets_that_are_out() {
+    let mut tale = Tale::paid(PACKAGE);
+    tale.facts(issued("T-1"));
+    let flags = |tale: &Tale| -> Vec<String> { tale.order().attention.iter().map(|it| it.sentence.clone()).collect() };
+    let (before, sold) = (flags(&tale), tale.there.units[0].sold);
+    let others: u32 = tale.there.units[1..].iter().map(|line| line.sold).sum();
+    let becomes = |tale: &mut Tale, units: u32| {
+        tale.there.units[0].sold = units;
+        tale.there.changed();
+        let told = tale.there.snapshot();
+        tale.hears(told);
+        let now = flags(tale).into_iter().filter(|it| !before.contains(it));
+        now.collect::<Vec<String>>().join("; ")
+    };
+    let said = becomes(&mut tale, sold + 2);
+    assert!(said.starts_with("2 units were added") && said.contains(&format!("for {}", sold + others)), "{said}");
+    let said = becomes(&mut tale, sold - 1);
+    assert!(said.contains(&format!("its tickets are for {}", sold + others)) && !said.contains("added"), "{said}");
+    assert_eq!(becomes(&mut tale, sold), "");
+}
+
 #[test]
 fn a_use_that_is_no_longer_counted_is_shown_until_it_counts_again() {
     let mut tale = Tale::paid(INSTANT);
