@@ -384,6 +384,32 @@ async fn where_the_platform_quotes_nothing_our_own_count_of_its_policy_holds() {
     }
 }
 
+/// What the guest paid would have been neither kept nor returned.
+#[tokio::test]
+async fn a_quote_that_leaves_money_with_nobody_cancels_nothing_and_is_shown() {
+    for (lines, fee, refund) in
+        [(json!(null), 0, 0), (json!(null), 27_900, 65_099), (json!([{"detail": "D1", "quantity": 1}]), 0, 0)]
+    {
+        let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
+        let it = may_be_parted(reservation("R1", "pd_plain", "CONFIRMED"));
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        bridge.drain().await;
+        bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": fee, "refund_krw": refund})));
+        let mut wish = json!({"reason": "storm"});
+        if !lines.is_null() {
+            wish["lines"] = lines;
+        }
+        bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &wish).await.expect(200);
+        bridge.drain().await;
+        let asked = bridge.partners.sent("R1/cancel").into_iter().filter(|sent| sent.method == "POST").count();
+        let order = bridge.booked("R1").await;
+        assert_eq!((asked, order.state), (0, OrderState::Booked), "{wish}");
+        let flag = order.attention.iter().find(|flag| flag.kind == AttentionKind::NotificationRefused);
+        let sentence = flag.map(|flag| flag.sentence.clone()).unwrap_or_default();
+        assert!(sentence.contains("quote_below_price"), "{sentence}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_used_is_never_cancelled_with_the_rest() {
     let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
