@@ -173,7 +173,7 @@ fn body(body: &Body, shapes: &mut SchemaGenerator) -> Option<Value> {
                 "type": "object", "required": ["codes"], "additionalProperties": false,
                 "properties": {
                     "codes": { "type": "array", "items": { "type": "string" } },
-                    "expected_version": { "type": "integer", "minimum": 0 },
+                    "expected_version": { "type": ["integer", "null"], "minimum": 0 },
                 },
             } },
             "text/csv": { "schema": { "type": "string", "description": "One code a line, or a header with a column `code`." } },
@@ -203,11 +203,14 @@ fn property(field: &Field, shapes: &mut SchemaGenerator) -> Value {
                 "properties": { "detail": { "type": "string", "minLength": 1 }, "quantity": { "type": "integer", "minimum": 1 } },
             },
         }),
+        FieldKind::Scope if field.needed => {
+            json!({ "type": "object", "allOf": [Shape::of::<Scope>().reference(shapes)] })
+        }
         FieldKind::Scope => Shape::of::<Scope>().reference(shapes),
         FieldKind::Items => json!({ "type": "array", "minItems": 1, "maxItems": MANY_MAX, "items": { "oneOf": [
             { "type": "string" },
             { "type": "object", "required": ["id"], "additionalProperties": false,
-              "properties": { "id": { "type": "string" }, "expected_version": { "type": "integer", "minimum": 0 } } },
+              "properties": { "id": { "type": "string" }, "expected_version": { "type": ["integer", "null"], "minimum": 0 } } },
         ] } }),
         FieldKind::Credential => json!({ "type": "object", "additionalProperties": true }),
         FieldKind::Match => {
@@ -219,6 +222,18 @@ fn property(field: &Field, shapes: &mut SchemaGenerator) -> Value {
     };
     if field.kind != FieldKind::Scope {
         schema["description"] = json!(field.about);
+    }
+    if field.needed || field.kind == FieldKind::Scope { schema } else { or_null(schema) }
+}
+
+/// A field that may be left out may be null as well.
+fn or_null(mut schema: Value) -> Value {
+    let Some(kind) = schema.get("type").filter(|kind| kind.is_string()).cloned() else {
+        return json!({ "anyOf": [schema, { "type": "null" }] });
+    };
+    schema["type"] = json!([kind, "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
     }
     schema
 }
@@ -306,6 +321,23 @@ mod tests {
         let always: BTreeSet<&str> = written.as_object().expect("an object").keys().map(String::as_str).collect();
         let required = shape["required"].as_array().expect("a list");
         assert_eq!(required.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>(), always);
+    }
+
+    #[test]
+    fn what_may_be_left_out_may_be_null_and_nothing_else_may() {
+        let document = document(crate::http::ops::CALLS, "https://bridge.example");
+        for (path, calls) in document["paths"].as_object().expect("paths") {
+            for call in calls.as_object().expect("calls").values() {
+                let schema = &call["requestBody"]["content"]["application/json"]["schema"];
+                let needed: Vec<&str> =
+                    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                    let whole = json!({ "allOf": [property], "components": document["components"].clone() });
+                    let takes_null = jsonschema::validator_for(&whole).expect("a schema").is_valid(&Value::Null);
+                    assert_eq!(takes_null, !needed.contains(&name.as_str()), "{path} {name}: {property}");
+                }
+            }
+        }
     }
 
     #[test]
