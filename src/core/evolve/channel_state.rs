@@ -5,7 +5,9 @@
 use crate::evolve::attention::clear;
 use crate::evolve::payment::settle_alarms;
 use crate::message::{Notification, Sale, ToldBefore};
-use crate::order::channel_state::{ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven};
+use crate::order::channel_state::{
+    ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven, UsedUnits,
+};
 use crate::order::missed::link_has_ended;
 use crate::order::{AttentionKind, Order};
 use crate::personal::Person;
@@ -25,6 +27,7 @@ pub(super) fn taken(
     let buyer = if erased { Person::default() } else { sale.buyer.clone() };
     let moved = order.channel_state.as_ref().is_none_or(|known| known.standing.stage != channel_state.standing.stage);
     let moved_price = order.money.due != sale.due;
+    keep_what_tickets_are_for(order, channel_state);
     order.channel_state = Some(Box::new(channel_state.clone()));
     // What a person still has to do there stays a task of hers.
     if moved && !order.misses_any(AttentionKind::ManualTask) {
@@ -47,6 +50,24 @@ pub(super) fn taken(
         }
         booking.valid_until = last;
         booking.contact = Some(buyer);
+    }
+}
+
+/// Tickets that were asked for are for the units that there were then, however many of a line the channel sells since.
+fn keep_what_tickets_are_for(order: &mut Order, now: &ChannelState) {
+    let Some(before) = order.channel_state.as_deref() else { return };
+    let sold = |state: &ChannelState| state.standing.lines.iter().map(|line| line.quantity).collect::<Vec<_>>();
+    // A line that is only called otherwise is the same.
+    if sold(before) == sold(now) {
+        return;
+    }
+    let were = before.standing.lines.iter();
+    let units = were.map(|line| UsedUnits { detail: line.detail.clone(), units: line.quantity }).collect();
+    if let Some(booking) = &mut order.booking
+        && booking.ticketing.may_be_live()
+        && booking.ticketing.units.is_empty()
+    {
+        booking.ticketing.units = units;
     }
 }
 

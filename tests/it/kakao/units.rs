@@ -175,6 +175,33 @@ async fn the_code_of_a_cancelled_line_uses_no_other_line() {
     assert_eq!(bridge.booked("R1").await.state, OrderState::Booked, "the other one of the line may still come");
 }
 
+/// One of three guests went in, and the units of all were told as used.
+#[tokio::test]
+async fn a_code_is_one_unit_also_where_units_were_added_after_the_tickets() {
+    let bridge = ticketed().await;
+    let code = bridge.booked("R1").await.booking.unwrap().ticketing.tickets[0].code.clone();
+    let more = |status: &str, used: u32| {
+        let mut it = parted("pd_auto", status, [0, 0], 0);
+        it["lines"][0]["quantity"] = json!(3);
+        it["lines"][0]["amount_krw"] = json!(114_000);
+        it["lines"][0]["used_quantity"] = json!(used);
+        it["amounts"]["gross_krw"] = json!(136_000);
+        it["amounts"]["net_krw"] = json!(131_000);
+        it["amounts"]["paid_krw"] = json!(131_000);
+        it["payments"][0]["amount_krw"] = json!(128_000);
+        it["payments"][0]["cancelable_krw"] = json!(128_000);
+        it
+    };
+    tells(&bridge, "reservation.confirmed", 2, &more("CONFIRMED", 0)).await;
+    let told = json!({"reservation": more("CONFIRMED", 1), "revision": 3});
+    bridge.partners.next("R1/use", Outcome::Says(200, told));
+    go_in(&bridge, "g1", json!({"code": code.reveal()})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(uses(&bridge), [json!([{"detail_no": "D1", "quantity": 1}])]);
+    assert_eq!(bridge.booked("R1").await.state, OrderState::Booked, "the others may still come");
+    assert!(is_flagged(&bridge, AttentionKind::Contradiction).await, "a guest still has no ticket");
+}
+
 async fn cancel(bridge: &TestBridge, body: &Value) {
     bridge.post(&format!("orders/{KAKAO}:R1/cancel"), body).await.expect(200);
 }
