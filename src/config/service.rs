@@ -38,10 +38,10 @@ pub(super) const RATE_PER_CALLER_MAX: u32 = 1_000_000;
 const LANES_MAX: u32 = 256;
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
-/// What one gateway of a platform sends in a large sale, with room to spare.
 /// Above this age of a call the platforms themselves advise an alarm.
 const DEFAULT_LATE_AFTER: Millis = Millis::minutes(15);
-const DEFAULT_RATE_PER_CALLER: u32 = 200;
+/// What one gateway of a platform sends in a large sale, with room to spare.
+const DEFAULT_RATE_PER_CALLER: u32 = 2_000;
 /// Orchestrators kill what has not stopped after 30 seconds.
 const DEFAULT_STOP_WITHIN: Millis = Millis::seconds(25);
 /// Connections that may be configured.

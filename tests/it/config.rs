@@ -363,7 +363,7 @@ fn partners_are_built_with_their_own_limits() {
     for caller in [Caller::Known("198.51.100.1".parse().unwrap()), Caller::Unknown] {
         assert!(channel.allows(caller), "an empty list lets everyone in");
     }
-    assert_eq!(channel.rate_per_caller, 200);
+    assert_eq!(channel.rate_per_caller, 2_000);
     assert!(open.channel(&ChannelId::from("gate")).is_none());
 }
 
