@@ -372,7 +372,7 @@ fn given_up(draft: &mut Draft, booking: &Booking, why: &FreeText) {
         ),
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => (
             AttentionKind::TicketingFailed,
-            format!("the back-end could not be reached for tickets ({why}); retry the delivery, or issue by hand"),
+            format!("no tickets could be had ({why}); retry the delivery, or issue by hand"),
         ),
         TicketingState::Issued if booking.ticketing.manual => return surplus_stays(draft, why),
         // The second look: an issue that was under way when it was cancelled may have gone through.
