@@ -32,6 +32,8 @@ pub(super) fn reply(settings: &Common, endpoint: &str, inbound: Option<&Inbound>
             Why::DateNotBookable | Why::OffSale => "closed",
             _ => "unknown",
         }),
+        // Who asked badly would take a plain no for a full house, for ever.
+        Answer::Malformed(error) => json!({ "available": false, "reason": "unknown", "errors": error.every() }),
         _ => no("unknown"),
     };
     HttpReply::json(StatusCode::OK, &body)

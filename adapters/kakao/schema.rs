@@ -10,7 +10,7 @@ use super::map::LISTINGS;
 use super::wire::{CANCEL_KINDS, CONFIRM_MODES, DEADLINES, PAYMENT_MODES, STATUSES, UNUSED_ACTIONS};
 use crate::fat_events::read::LIST_MAX;
 use crate::fat_events::schema::{
-    Day, FreeText, Id, Instant, MaybeId, PaymentCancel, Revision, SomeWon, Won, when, words,
+    Day, FieldError, FreeText, Id, Instant, MaybeId, PaymentCancel, Revision, SomeWon, Won, when, words,
 };
 
 /// Events that tell a whole reservation.
@@ -315,6 +315,9 @@ pub(crate) struct AvailabilityAnswer {
     /// `sold_out`, `closed` or `unknown`.
     #[schemars(default)]
     reason: Option<String>,
+    /// Every field of the question that is missing or wrong, where that is why the answer is no.
+    #[schemars(default)]
+    errors: Option<Vec<FieldError>>,
 }
 
 /// `POST /v1/reservations/{reservation_no}/confirm`.

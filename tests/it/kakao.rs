@@ -353,9 +353,19 @@ async fn availability_answers_yes_only_when_it_knows() {
     assert_eq!(ask(question("2026-12-13", 3)).await, json!({"available": true, "remaining": 10}));
     assert_eq!(ask(question("2026-12-13", 11)).await, json!({"available": false, "reason": "sold_out"}));
     assert_eq!(ask(question("2027-12-13", 1)).await["available"], false);
-    for unknown in [json!({"product_id": "nobody", "use": {"date": "2026-12-13"}}), json!({"product_id": 7}), json!([])]
-    {
-        assert_eq!(ask(unknown).await, json!({"available": false, "reason": "unknown"}));
+    let unknown = json!({"product_id": "nobody", "use": {"date": "2026-12-13"}});
+    assert_eq!(ask(unknown).await, json!({"available": false, "reason": "unknown"}));
+    // Who asks badly is told so: he would take a plain no for a full house.
+    for (wrong, pointers) in [
+        (json!({"product_id": 7, "date": "x", "quantity": "1"}), &["/product_id", "/date", "/quantity"][..]),
+        (json!([]), &[""]),
+    ] {
+        let said = ask(wrong).await;
+        assert_eq!((&said["available"], &said["reason"]), (&json!(false), &json!("unknown")), "{said}");
+        for pointer in pointers {
+            let errors = said["errors"].as_array().unwrap_or_else(|| panic!("{said}"));
+            assert!(errors.iter().any(|error| error["pointer"] == *pointer), "{pointer}: {said}");
+        }
     }
     let closed = json!({"event_id": "p1", "event_type": "product.status_changed", "schema_version": "1",
         "occurred_at": "2026-11-21T10:30:00+09:00", "change": {"product_id": "pd_auto", "from": "ON_SALE", "to": "OFF_SALE"}});
