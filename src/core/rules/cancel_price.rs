@@ -42,14 +42,14 @@ pub fn misquoted(order: &Order, fee: i64, refund: Option<i64>) -> Option<Misquot
     let channel_state = order.channel_state.as_deref()?;
     let parts = channel_state.parts_to_cancel();
     let quoted = i128::from(fee) + i128::from(refund.unwrap_or(0));
-    let can_go_back = i128::from(can_go_back(order, channel_state));
     let is_all = parts.is_empty() || are_all_left(order, parts);
-    let most = if is_all { None } else { Some(gross_of(channel_state, parts)) };
-    if most.is_some_and(|most| quoted > most) {
+    let price = if is_all { gross_left(channel_state) } else { gross_of(channel_state, parts) };
+    if !is_all && quoted > price {
         return Some(Misquoted::TooMuch);
     }
+    // What did not go back of other units is none of these.
     let discount = i128::from(order.money.gross - order.money.due).max(0);
-    let least = most.map_or(can_go_back, |most| (most - discount).min(can_go_back));
+    let least = (price - discount).min(i128::from(can_go_back(order, channel_state)));
     (refund.is_some() && quoted < least).then_some(Misquoted::TooLittle)
 }
 
@@ -71,6 +71,13 @@ pub(crate) fn fee_for(state: &ChannelState, parts: &[Part], (fee, refund): (i64,
         return fee;
     }
     i64::try_from(i128::from(fee.max(0)) * price.min(i128::from(held.max(0))) / whole).unwrap_or(fee)
+}
+
+/// What the units cost before any discount that were neither cancelled nor used.
+fn gross_left(channel_state: &ChannelState) -> i128 {
+    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
+    let lines = channel_state.standing.lines.iter();
+    lines.map(|line| i128::from(line.amount) * i128::from(left(line)) / i128::from(line.quantity.max(1))).sum()
 }
 
 /// What units cost before any discount.
