@@ -242,6 +242,16 @@ impl Money {
         let is_later = |(at, failed): &(usize, &LedgerEntry), (index, e): &(usize, &LedgerEntry)| {
             (e.at > failed.at || (e.at == failed.at && index > at)) && can_make_good(failed, e)
         };
+        // One that was made again and failed again is the same money.
+        let tries = failed.clone();
+        let mut again = vec![false; tries.len()];
+        failed.retain(|it| {
+            let next = tries
+                .iter()
+                .enumerate()
+                .position(|(at, other)| !again[at] && other.1.amount == it.1.amount && is_later(it, other));
+            next.map(|at| again[at] = true).is_none()
+        });
         failed.retain(|it| {
             let again = others.iter().position(|other| other.1.amount == it.1.amount && is_later(it, other));
             again.map(|at| others.remove(at)).is_none()

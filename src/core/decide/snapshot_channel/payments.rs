@@ -48,6 +48,10 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) -> bo
             }
             Some(known) if known.status == entry.status => {}
             Some(known) if is_news || rank(entry.status) > rank(known.status) => {
+                // It goes back after all, and nobody has to make it again.
+                if known.status == EntryStatus::Failed {
+                    retract_unnamed(draft, snapshot, entry);
+                }
                 draft.event(Event::PaymentRecorded { entry: entry.clone() });
             }
             Some(_) => {}

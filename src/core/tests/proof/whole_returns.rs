@@ -164,6 +164,26 @@ fn a_failed_return_of_a_part_of_a_live_booking_is_made_again_by_its_amount() {
         tale.tells(|p| p.give_back(payment, 7_000, EntryStatus::Done));
         assert_eq!((tale.order().open_failures(), is_shown(&tale)), (0, false), "{:?}", tale.order().attention);
     }
+    // It fails once more: that is the same money, and no more of it.
+    let mut tale = failed(0);
+    tale.ops(&again(7_000));
+    tale.tells(|p| p.give_back(0, 7_000, EntryStatus::Failed));
+    assert_eq!((tale.order().open_failures(), is_shown(&tale)), (7_000, true), "{:?}", tale.order().money.ledger);
+    tale.later(Millis::minutes(1));
+    tale.ops(&again(7_000));
+    tale.tells(|p| p.give_back(0, 7_000, EntryStatus::Done));
+    assert_eq!((tale.order().open_failures(), is_shown(&tale)), (0, false));
+    // The platform brings the first one to its end by itself, before ours or across it.
+    let mut tale = failed(0);
+    tale.ops(&again(7_000));
+    tale.tells(|p| {
+        p.payments[0].backs[0].status = EntryStatus::Done;
+        p.changed();
+    });
+    assert_eq!((tale.order().money.refunded(), tale.order().money.refund_pending()), (7_000, 0));
+    tale.ended("payment_return", NotificationOutcome::Overtaken);
+    assert!(!tale.notifications("payment_return"), "{:?}", tale.effects);
+    assert!(!is_shown(&tale), "{:?}", tale.order().attention);
     // Piece by piece.
     let mut tale = failed(0);
     tale.ops(&again(3_000));
