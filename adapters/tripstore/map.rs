@@ -2,7 +2,7 @@
 
 //! What an event means for the order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::message::{Cancelled, LinkNews, ProductRef, Sale, Snapshot};
@@ -250,21 +250,16 @@ fn cancelled(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<Cancelled
     Ok(Some(Cancelled { reason: CancelReason::RefundedBeforeUse, ex_officio: false, fee, returns, words }))
 }
 
-/// What of the returns did not work, and was not made again: by another one of the same amount of the same payment.
+/// What of the returns did not work, and was not made again: by another one of the same amount of the same payment. One that was made again
+/// and failed again is the same money.
 fn open_failures(it: &Booking) -> i64 {
-    let mut open = 0_i64;
-    for payment in &it.payments {
+    let of = |payment: &super::wire::Payment| {
         let (failed, others): (Vec<&Cancel>, Vec<&Cancel>) =
             payment.cancels.iter().partition(|cancel| cancel.status == EntryStatus::Failed);
-        let mut again: Vec<i64> = others.iter().map(|cancel| cancel.amount).collect();
-        for cancel in failed {
-            match again.iter().position(|amount| *amount == cancel.amount) {
-                Some(at) => drop(again.remove(at)),
-                None => open = open.saturating_add(cancel.amount),
-            }
-        }
-    }
-    open
+        let amounts = |cancels: Vec<&Cancel>| cancels.iter().map(|cancel| cancel.amount).collect::<BTreeSet<i64>>();
+        amounts(failed).difference(&amounts(others)).fold(0_i64, |sum, amount| sum.saturating_add(*amount))
+    };
+    it.payments.iter().map(of).fold(0, i64::saturating_add)
 }
 
 /// Movements of money by their numbers, and what can still go back of each payment.

@@ -86,9 +86,19 @@ async fn a_return_of_a_cancelled_trip_that_fails_is_shown_and_made_again() {
         bridge.advance(Millis::minutes(1));
         let again = json!({"amount": 3_080_000, "reason": "the card was closed"});
         bridge.post(&format!("orders/{TRIP}:T1/return-payment"), &again).await.expect(200);
-        let mut both = off("FAILED");
-        both = returned(both, "tp_1", "cx_2", 3_080_000);
-        bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": both, "revision": 5})));
+        // It fails once more: that is the same money, and no more of it.
+        let mut twice = off("FAILED");
+        let cancels = twice["payments"][0]["cancels"].as_array_mut().expect("cancels");
+        let mut second = cancels[0].clone();
+        second["cancel_id"] = json!("cx_2");
+        cancels.push(second);
+        bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": twice, "revision": 5})));
+        bridge.drain().await;
+        assert_eq!(stands(&bridge.tripped("T1").await), failed, "{first}");
+        bridge.advance(Millis::minutes(1));
+        bridge.post(&format!("orders/{TRIP}:T1/return-payment"), &again).await.expect(200);
+        let both = returned(twice, "tp_1", "cx_3", 3_080_000);
+        bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": both, "revision": 6})));
         bridge.drain().await;
         let order = bridge.tripped("T1").await;
         let done = (OrderState::Cancelled, PaymentState::PartiallyRefunded, 100_000, 0);
