@@ -244,14 +244,7 @@ impl Money {
         };
         // One that was made again and failed again is the same money.
         let tries = failed.clone();
-        let mut again = vec![false; tries.len()];
-        failed.retain(|it| {
-            let next = tries
-                .iter()
-                .enumerate()
-                .position(|(at, other)| !again[at] && other.1.amount == it.1.amount && is_later(it, other));
-            next.map(|at| again[at] = true).is_none()
-        });
+        failed.retain(|it| !tries.iter().any(|other| other.1.amount == it.1.amount && is_later(it, other)));
         failed.retain(|it| {
             let again = others.iter().position(|other| other.1.amount == it.1.amount && is_later(it, other));
             again.map(|at| others.remove(at)).is_none()
