@@ -277,21 +277,17 @@ impl Recording {
 
     /// A call is kept until its order has heard what came of it, and is written down then with the turn of that.
     fn hand_over(&self, at: UnixMillis, went: Went) {
-        let kept = DOING.try_with(|doing| {
+        let mut went = Some(went);
+        let _outside = DOING.try_with(|doing| {
             let mut calls = locked(&doing.calls);
-            calls.push(Kept {
-                recorder: self.recorder.clone(),
-                at,
-                went: went.clone(),
-                decided: None,
-                is_heard: false,
-            });
+            let recorder = self.recorder.clone();
+            calls.extend(went.take().map(|went| Kept { recorder, at, went, decided: None, is_heard: false }));
             // A task asks many partners before it changes anything.
             if calls.len() > KEPT_MAX {
                 doing.write_down(calls.remove(0));
             }
         });
-        if kept.is_err() {
+        if let Some(went) = went {
             self.recorder.record(at, || Piece::Out(Box::new(went)));
         }
     }
@@ -405,8 +401,8 @@ impl Drop for Doing {
         calls.into_iter().for_each(|kept| self.write_down(kept));
         let Begun { recorder, at, turn, what } = &self.begun;
         if let Some(recorder) = recorder {
-            let seeds = self.course.seeds();
-            recorder.record(*at, || Piece::Ran(Box::new(Ran { what: what.clone(), began: *turn, seeds })));
+            let ran = || Ran { what: what.clone(), began: *turn, seeds: self.course.seeds() };
+            recorder.record(*at, || Piece::Ran(Box::new(ran())));
         }
     }
 }
