@@ -53,25 +53,8 @@ impl Order {
 
     /// Whether `notification` asks for the return of more than is left of its payment by now.
     pub fn has_less_left_than(&self, notification: &Notification) -> bool {
-        match notification {
-            Notification::PaymentReturn { reference, payment, amount, .. } => {
-                self.left_for_return(payment, reference).is_some_and(|left| *amount > left)
-            }
-            Notification::BookingConfirmed { .. }
-            | Notification::BookingRejected { .. }
-            | Notification::TicketsIssued { .. }
-            | Notification::RefundApproved { .. }
-            | Notification::RefundRejected { .. }
-            | Notification::Redeemed { .. }
-            | Notification::NoShow { .. }
-            | Notification::OrderCancelled { .. }
-            | Notification::CancelQuote
-            | Notification::Cancellation { .. }
-            | Notification::PaymentLink { .. }
-            | Notification::LinkRevoked { .. }
-            | Notification::GuestMessage { .. }
-            | Notification::HandOver => false,
-        }
+        let Notification::PaymentReturn { reference, payment, amount, .. } = notification else { return false };
+        self.left_for_return(payment, reference).is_some_and(|left| *amount > left)
     }
 }
 
