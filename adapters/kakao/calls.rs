@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use ticketbridge_core::id::{BookingId, ExternalId};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
-use ticketbridge_core::order::channel_state::{ChannelState, Line, Part};
+use ticketbridge_core::order::channel_state::{ChannelState, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{
     Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, UNREADABLE_ORDER, Yes,
@@ -216,8 +216,7 @@ fn unused(order: &Order) -> Vec<Value> {
 }
 
 fn left(order: &Order) -> impl Iterator<Item = (&str, u32)> {
-    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
-    order.lines().iter().map(move |line| (line.detail.as_str(), left(line))).filter(|(_, units)| *units > 0)
+    order.lines().iter().map(|line| (line.detail.as_str(), line.left())).filter(|(_, units)| *units > 0)
 }
 
 /// The platform's code for a refusal, and the words for the guest. Policy's own reasons have theirs; a person's words go as they are.

@@ -91,6 +91,18 @@ impl Line {
     pub fn has_own_number(&self) -> bool {
         self.detail.chars().count() >= OWN_NUMBER_MIN
     }
+    /// Units that are not cancelled.
+    pub fn live(&self) -> u32 {
+        self.quantity.saturating_sub(self.cancelled)
+    }
+    /// Units that were neither used nor cancelled.
+    pub fn left(&self) -> u32 {
+        self.quantity.saturating_sub(self.cancelled + self.used)
+    }
+    /// What so many of its units cost before any discount, minor units.
+    pub fn gross_of(&self, units: u32) -> i128 {
+        i128::from(self.amount) * i128::from(units) / i128::from(self.quantity.max(1))
+    }
 }
 
 /// What tickets are made for besides a day and a number of units, as the channel tells it.
@@ -485,9 +497,8 @@ impl ChannelState {
         if self.used_parts().is_empty() {
             return Vec::new();
         }
-        let left =
-            self.standing.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
-        left.filter(|(_, units)| *units > 0).map(|(line, units)| (line.detail.clone(), units)).collect()
+        let left = self.standing.lines.iter().filter(|line| line.left() > 0);
+        left.map(|line| (line.detail.clone(), line.left())).collect()
     }
     /// Whether the channel says of every one of them that it is cancelled.
     pub fn parts_are_off(&self, parts: &[Part]) -> bool {

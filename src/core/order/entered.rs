@@ -100,7 +100,7 @@ impl Order {
         let read = self.units_used(booking, &entered);
         let mut used = read.by_line;
         let mut rest = read.units.saturating_sub(used.iter().sum());
-        for most in [told_used as fn(&Line) -> u32, room] {
+        for most in [told_used as fn(&Line) -> u32, Line::live] {
             for (used, line) in used.iter_mut().zip(lines) {
                 let more = most(line).saturating_sub(*used).min(rest);
                 *used += more;
@@ -122,7 +122,7 @@ impl Order {
         for unit in read {
             let line = self.line_of(booking, unit);
             match line.and_then(|at| by_line.get_mut(at).zip(lines.get(at))) {
-                Some((used, line)) if *used < room(line) => *used += 1,
+                Some((used, line)) if *used < line.live() => *used += 1,
                 Some(_) | None => amiss += 1,
             }
         }
@@ -166,8 +166,8 @@ impl Order {
         if lines.iter().all(|line| line.cancelled == 0) {
             return Vec::new();
         }
-        let live = lines.iter().filter(|line| room(line) > 0);
-        live.map(|line| UsedUnits { detail: line.detail.clone(), units: room(line) }).collect()
+        let live = lines.iter().filter(|line| line.live() > 0);
+        live.map(|line| UsedUnits { detail: line.detail.clone(), units: line.live() }).collect()
     }
 
     /// Whether a part was cancelled, and the tickets of `booking` are for what lives of the order, and for nothing else.
@@ -187,7 +187,7 @@ impl Order {
         let lines = self.lines();
         let more = |told: &UsedUnits| {
             let line = lines.iter().find(|line| line.detail == told.detail)?;
-            let units = told.units.min(room(line)).saturating_sub(line.used);
+            let units = told.units.min(line.live()).saturating_sub(line.used);
             (units > 0).then(|| UsedUnits { detail: told.detail.clone(), units })
         };
         self.entered.iter().flat_map(|entered| &entered.lines).filter_map(more).collect()
@@ -207,12 +207,7 @@ impl Order {
     }
 }
 
-/// Units of a line that can have been used.
-fn room(line: &Line) -> u32 {
-    line.quantity.saturating_sub(line.cancelled)
-}
-
 /// Units of a line that the channel counts as used.
 fn told_used(line: &Line) -> u32 {
-    line.used.min(room(line))
+    line.used.min(line.live())
 }

@@ -15,13 +15,11 @@ pub(crate) fn price_of(order: &Order, channel_state: &ChannelState, parts: &[Par
         let line = |part: &Part| Some((lines.iter().find(|line| line.detail == part.detail)?, part.units));
         parts.iter().filter_map(line).collect()
     } else if channel_state.cancelled_units() > 0 {
-        lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled))).collect()
+        lines.iter().map(|line| (line, line.live())).collect()
     } else {
         return order.money.due;
     };
-    let price =
-        |(line, units): &(&Line, u32)| i128::from(line.amount) * i128::from(*units) / i128::from(line.quantity.max(1));
-    let gross: i128 = units.iter().map(price).sum();
+    let gross: i128 = units.into_iter().map(|(line, units)| line.gross_of(units)).sum();
     let net = gross * i128::from(order.money.due) / i128::from(order.money.gross.max(1));
     i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
 }
@@ -58,7 +56,7 @@ pub(crate) fn are_all_left(order: &Order, parts: &[Part]) -> bool {
     let Some(channel_state) = order.channel_state.as_deref() else { return false };
     let stays = |line: &Line| {
         let named: u32 = parts.iter().filter(|part| part.detail == line.detail).map(|part| part.units).sum();
-        line.quantity.saturating_sub(line.cancelled + line.used) > named
+        line.left() > named
     };
     !order.as_used(channel_state).standing.lines.iter().any(stays)
 }
@@ -75,9 +73,7 @@ pub(crate) fn fee_for(state: &ChannelState, parts: &[Part], (fee, refund): (i64,
 
 /// What the units cost before any discount that were neither cancelled nor used.
 fn gross_left(channel_state: &ChannelState) -> i128 {
-    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
-    let lines = channel_state.standing.lines.iter();
-    lines.map(|line| i128::from(line.amount) * i128::from(left(line)) / i128::from(line.quantity.max(1))).sum()
+    channel_state.standing.lines.iter().map(|line| line.gross_of(line.left())).sum()
 }
 
 /// What units cost before any discount.
@@ -85,7 +81,7 @@ fn gross_of(channel_state: &ChannelState, parts: &[Part]) -> i128 {
     let lines = &channel_state.standing.lines;
     let price = |part: &Part| {
         let line = lines.iter().find(|line| line.detail == part.detail)?;
-        Some(i128::from(line.amount) * i128::from(part.units) / i128::from(line.quantity.max(1)))
+        Some(line.gross_of(part.units))
     };
     parts.iter().filter_map(price).sum()
 }

@@ -70,21 +70,20 @@ pub(super) fn keep_wish(draft: &mut Draft) {
 /// The units of a wish that are not cancelled yet, counted from how their lines stand now; none where that is all that is left.
 fn parts_still_wanted(channel_state: &ChannelState, parts: &[Part]) -> Result<Vec<Part>, String> {
     let lines = &channel_state.standing.lines;
-    let left = |line: &Line| line.quantity.saturating_sub(line.cancelled + line.used);
     let mut wanted: Vec<Part> = Vec::new();
     for part in parts {
         let Some(line) = lines.iter().find(|line| line.detail == part.detail) else { continue };
         if line.cancelled >= part.before + part.units {
             continue;
         }
-        if left(line) < part.units {
-            let (named, left) = (words::units(part.units), words::units(left(line)));
+        if line.left() < part.units {
+            let (named, left) = (words::units(part.units), words::units(line.left()));
             return Err(format!("{named} of line `{}` were to be cancelled, and {left} of it are left", part.detail));
         }
         wanted.push(Part { before: line.cancelled, ..part.clone() });
     }
     let units: u32 = wanted.iter().map(|part| part.units).sum();
-    let all: u32 = lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
+    let all: u32 = lines.iter().map(Line::live).sum();
     Ok(if units == all { Vec::new() } else { wanted })
 }
 
@@ -268,7 +267,7 @@ fn parts_to_cancel(channel_state: &ChannelState, terms: &[(String, u32)]) -> Res
         let Some(line) = channel_state.standing.lines.iter().find(|line| &line.detail == detail) else {
             return invalid(format!("this order has no line `{detail}`"));
         };
-        let left = line.quantity.saturating_sub(line.cancelled + line.used);
+        let left = line.left();
         if parts.iter().any(|part| &part.detail == detail) {
             return invalid(format!("line `{detail}` is named twice; name it once, with all its units"));
         }
@@ -281,7 +280,7 @@ fn parts_to_cancel(channel_state: &ChannelState, terms: &[(String, u32)]) -> Res
         parts.push(Part { detail: detail.clone(), units: *units, before: line.cancelled });
     }
     let wanted: u32 = parts.iter().map(|part| part.units).sum();
-    let left: u32 = channel_state.standing.lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
+    let left: u32 = channel_state.standing.lines.iter().map(Line::live).sum();
     if parts.is_empty() && !channel_state.used_parts().is_empty() {
         return Err(Rejection::new(Why::AlreadyRedeemed, "every unit of this order has been used, or cancelled"));
     }
