@@ -45,10 +45,13 @@ pub fn misquoted(order: &Order, fee: i64, refund: Option<i64>) -> Option<Misquot
     if !is_all && quoted > price {
         return Some(Misquoted::TooMuch);
     }
-    // What did not go back of other units is none of these.
+    (refund.is_some() && quoted < least_of(order, channel_state, price)).then_some(Misquoted::TooLittle)
+}
+
+/// The least that units of a price can cost: with all of the discount taken off them. What did not go back of other units is none of these.
+fn least_of(order: &Order, channel_state: &ChannelState, price: i128) -> i128 {
     let discount = i128::from(order.money.gross - order.money.due).max(0);
-    let least = (price - discount).min(i128::from(can_go_back(order, channel_state)));
-    (refund.is_some() && quoted < least).then_some(Misquoted::TooLittle)
+    (price - discount).min(i128::from(can_go_back(order, channel_state)))
 }
 
 /// Whether nothing of the order stays that was neither used nor cancelled.
@@ -133,7 +136,8 @@ pub(crate) fn quote_holds(order: &Order, fee: i64, refund: i64) -> bool {
         line.is_none_or(|line| line.cancelled == part.before)
     };
     match channel_state.parts_to_cancel() {
-        [] => priced == held,
+        [] if kept_of_parts(order) == 0 => priced == held,
+        [] => priced <= held && i128::from(priced) >= least_of(order, channel_state, gross_left(channel_state)),
         parts => priced <= held && parts.iter().all(is_unchanged),
     }
 }

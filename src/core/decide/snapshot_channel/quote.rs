@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::message::{Event, Notification};
 use crate::order::Order;
 use crate::order::channel_state::{ChannelState, Proposal};
-use crate::rules::cancel_price::{can_go_back, fee_for, own_quote, price_of, rate_of};
+use crate::rules::cancel_price::{can_go_back, fee_for, kept_of_parts, own_quote, price_of, rate_of};
 
 /// The channel says what it would keep; its number wins over ours, and ours may only be lower. `quoted` is `None` where the channel has
 /// no quotes: then its policy counts.
@@ -23,10 +23,11 @@ pub(in crate::decide) fn record_quote(
     let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else { return };
     let held = can_go_back(order, channel_state);
     let quoted = fee_for(channel_state, &parts, (quoted, returns.unwrap_or(0)), held);
-    // A part costs what the channel counts for it, or its share of the price.
+    // A part costs what the channel counts for it, or its share of the price; so does all that is left where something was kept before.
     let price = match (parts.is_empty(), returns) {
-        (true, _) => held,
-        (false, Some(returns)) => (quoted.max(0) + returns.max(0)).min(held),
+        (true, None) => held,
+        (true, Some(_)) if kept_of_parts(order) == 0 => held,
+        (_, Some(returns)) => (quoted.max(0) + returns.max(0)).min(held),
         (false, None) => price_of(order, channel_state, &parts).min(held),
     };
     let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, price);

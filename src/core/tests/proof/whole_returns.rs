@@ -7,6 +7,7 @@ use ticketbridge_core::message::{Cancelled, GateCount, NotificationOutcome, Rede
 use ticketbridge_core::order::channel_state::{Part, Proposal, Stage};
 use ticketbridge_core::order::money::{EntryStatus, PaymentState};
 use ticketbridge_core::order::{AttentionKind, CancelReason, OrderState};
+use ticketbridge_core::still_needed::is_notification_needed;
 use ticketbridge_core::{Command, Effect, Millis, Notification, Why};
 
 use crate::platform::*;
@@ -295,4 +296,31 @@ fn a_cancellation_made_again_after_an_entry_is_of_the_rest() {
     let wanted: Vec<u32> = parts(&tale).unwrap_or_default().iter().map(|part| part.units).collect();
     assert_eq!(wanted, [1, 1]);
     assert_eq!(quote(&mut tale, 31_500, 31_500), (0, 63_000));
+}
+
+/// All that is left of an order of which something was kept costs what its platform counts for it, which may be less than what was paid less
+/// what was kept: each share is rounded down.
+#[test]
+fn all_that_is_left_costs_what_its_platform_counts_for_it() {
+    for (fee, refund, then) in
+        [(0, 53_999, (0, 53_999)), (53_999, 0, (0, 53_999)), (0, 54_000, (0, 54_000)), (0, 60_000, (0, 54_000))]
+    {
+        let mut tale = Tale::paid(INSTANT);
+        tale.there.part_off(1, 1);
+        tale.there.changed();
+        let kept = Snapshot { kept_of_parts: Some(36_000), ..tale.there.snapshot() };
+        tale.hears(kept);
+        assert_eq!(tale.order().money.fee(), 36_000);
+        let ask =
+            Command::AskCancellation { fee: Some(0), reason: "storm".into(), parts: Vec::new(), notify_text: None };
+        tale.ops(&ask);
+        assert_eq!(quote(&mut tale, fee, refund), then);
+        let told = tale.said("cancel_wanted");
+        assert!(is_notification_needed(tale.order(), &told), "{told:?}");
+        tale.tells(|p| {
+            p.units[0].used = 1;
+            p.changed();
+        });
+        assert!(!is_notification_needed(tale.order(), &told), "a guest is inside: {told:?}");
+    }
 }
