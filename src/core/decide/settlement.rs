@@ -22,8 +22,14 @@ use crate::time::UnixMillis;
 /// Money went back, or a decision was taken without us.
 pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
     let order = draft.order();
+    if is_known_of_some(&order, refund) {
+        return;
+    }
     if let Some(part) = part_of(&order, refund) {
         return part_off(draft, refund, part);
+    }
+    if let Some(copies) = with_more_to_come(&order, refund) {
+        return copies_back(draft, refund, copies);
     }
     match refund.scope {
         RefundScope::Order if names_money_only(&order, refund) => money_only(draft, refund),
@@ -68,6 +74,12 @@ struct Part {
     copies: u32,
     /// Whether the channel counts them: then all that it counts add up to the order at last.
     is_counted: bool,
+}
+
+/// Whether the money of some copies has been told before; told once more, it is not that of the next ones.
+fn is_known_of_some(order: &Order, refund: &RecordRefund) -> bool {
+    let is_of_some = refund.copies.is_some_and(|copies| copies < order.quantity);
+    is_of_some && named_back(refund).is_some_and(|entry| order.money.knows(&entry))
 }
 
 /// The copies that a refund is about, where it is not about all of them that are left: it counts fewer, or names some of those that we
@@ -128,6 +140,29 @@ fn part_off(draft: &mut Draft, refund: &RecordRefund, part: Part) {
     draft.flag(if is_live { AttentionKind::LiveTicketBehindRefund } else { AttentionKind::Contradiction }, sentence);
 }
 
+/// Copies whose money went back, of an order that is over or whose refund was approved, while that of the others is still to come: what has
+/// not come yet is no fee.
+fn with_more_to_come(order: &Order, refund: &RecordRefund) -> Option<u32> {
+    let is_approved = order.refund_case.as_ref().is_some_and(|case| case.state == RefundState::Approved);
+    let goes_back = order.state == OrderState::Cancelled || is_approved;
+    let is_some = refund.amount.is_some_and(|amount| amount < order.money.presumed_back());
+    let is_meant = refund.scope == RefundScope::Order && goes_back && is_some;
+    refund.copies.filter(|copies| is_meant && order.copies_back.saturating_add(*copies) < order.quantity)
+}
+
+/// The money of some copies; that of the others is waited for as before.
+fn copies_back(draft: &mut Draft, refund: &RecordRefund, copies: u32) {
+    let order = draft.order();
+    let Some(back) = money_back(&order, &alone(refund)) else { return };
+    let rest = order.money.refund_pending() - back.refund.amount;
+    let (channel_ref, scene) = (refund.channel_ref.clone(), refund.scene);
+    draft.event(Event::RefundForced { channel_ref, scope: RefundScope::MoneyOnly, scene, copies: Some(copies) });
+    back.record(draft);
+    if order.money.presumes_refund() && rest > 0 {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Pending, rest, refund.at) });
+    }
+}
+
 fn whole_order(draft: &mut Draft, refund: &RecordRefund) {
     let order = draft.order();
     let back = money_back(&order, refund);
@@ -141,7 +176,10 @@ fn whole_order(draft: &mut Draft, refund: &RecordRefund) {
     if let Some(back) = back {
         back.record(draft);
     }
-    settle_case(draft, refund.amount);
+    // With the last of them, all of it went back.
+    let in_all = |_| draft.order().money.refunded();
+    let amount = if order.copies_back > 0 { refund.amount.map(in_all) } else { refund.amount };
+    settle_case(draft, amount);
     match order.state {
         OrderState::Cancelled => {}
         OrderState::Completed => {
@@ -177,14 +215,7 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Option<Back> {
     if money.mode != PaymentMode::Ledger {
         return None;
     }
-    let named = refund.amount.map(|amount| LedgerEntry {
-        reference: refund.channel_ref.clone(),
-        kind: EntryKind::Refund,
-        status: EntryStatus::Done,
-        amount: amount.max(0),
-        at: refund.at,
-    });
-    let entry = match named {
+    let entry = match named_back(refund) {
         Some(entry) => Some(entry).filter(|entry| !money.knows(entry)),
         None => Some(refund.announced.map_or(money.presumed_back(), |said| said.min(money.presumed_back())))
             .filter(|amount| *amount > 0)
@@ -194,6 +225,13 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Option<Back> {
     let kept = money.received() - entry.amount - money.named_refunds(other);
     let fee = left_as_fee(order, refund, kept.max(0)).map(|amount| LedgerEntry::kept(amount, refund.at));
     Some(Back { refund: entry, fee })
+}
+
+/// The movement that a refund names, with its amount.
+fn named_back(refund: &RecordRefund) -> Option<LedgerEntry> {
+    let amount = refund.amount?.max(0);
+    let (reference, at) = (refund.channel_ref.clone(), refund.at);
+    Some(LedgerEntry { reference, kind: EntryKind::Refund, status: EntryStatus::Done, amount, at })
 }
 
 /// The fee that a refund leaves behind, where it is another than before: what is kept when the order ends, and less once more of it

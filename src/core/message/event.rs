@@ -322,7 +322,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fee: Option<i64>,
     },
-    /// A refund or cancellation that nobody asked us about.
+    /// A refund or cancellation that nobody asked us about, or the money of some copies, of which others follow.
     RefundForced {
         /// The channel's number.
         channel_ref: String,

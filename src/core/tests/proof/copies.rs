@@ -65,13 +65,49 @@ fn copies_that_go_back_one_after_the_other_end_the_order_with_the_last() {
     let mut story = three();
     for (key, left) in [("S1", 2), ("S2", 1)] {
         let told = back(key, PRICE, 1, &story);
-        story.tell(&channel(), &told);
-        assert_eq!(COPIES - story.order().copies_back, left);
+        // It is told once more: the second one's repeat is not the third.
+        story.tell(&channel(), &told).tell(&channel(), &told);
+        assert_eq!((COPIES - story.order().copies_back, story.order().state), (left, OrderState::AwaitingBooking));
     }
     let told = back("S3", PRICE - 500, 1, &story);
     story.tell(&channel(), &told);
     let order = story.order();
     assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Cancelled, ALL - 500, 500));
+}
+
+/// What had not come back yet was booked as a fee until it did.
+#[test]
+fn copies_of_what_is_over_go_back_one_after_the_other_and_leave_no_fee_before_the_last() {
+    let cancelled = || {
+        let mut story = three();
+        story.tell(&ops(), &Command::CancelOrder { reason: "storm".into() });
+        story
+    };
+    let approved = || {
+        let mut story = three_ticketed();
+        let wish = application("S0", FIRST, RefundSource::Guest, story.now);
+        story.tell(&channel(), &Command::ApplyRefund(wish));
+        let case = story.case_id();
+        story.tell(&ops(), &Command::ApproveRefund { case, fee: Some(0), without_backend: true, reason: None });
+        story
+    };
+    for (mut story, waits) in [(cancelled(), true), (approved(), true)] {
+        for (key, told) in [("S1", 1), ("S2", 2)] {
+            let one = back(key, PRICE, 1, &story);
+            story.tell(&channel(), &one).tell(&channel(), &one);
+            let order = story.order();
+            assert_eq!((order.money.refunded(), order.money.fee()), (told * PRICE, 0));
+            assert_eq!(order.payment() == PaymentState::RefundPending, waits, "{:?}", order.payment());
+        }
+        let last = back("S3", PRICE - 500, 1, &story);
+        story.tell(&channel(), &last);
+        let order = story.order();
+        assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Cancelled, ALL - 500, 500));
+        assert_eq!(
+            order.refund_case.as_ref().map(|case| case.settled_amount),
+            order.refund_case.as_ref().map(|_| Some(ALL - 500))
+        );
+    }
 }
 
 #[test]
