@@ -76,14 +76,19 @@ impl Worker {
         order: &Order,
     ) -> Result<bool, EngineError> {
         let may_be =
-            says_how_the_order_stands(notification) && job.last_error.is_some() && order.updated_at > job.created_at;
+            says_how_the_order_stands(notification) && job.last_error.is_some() && order.updated_at >= job.created_at;
         if !may_be {
             return Ok(false);
         }
         let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
-        let mut since = latest.iter().filter(|row| row.at > job.created_at);
+        // What came of another call in the instant of the decision is no part of it.
+        let is_later = |row: &EventRow, event: &Event| {
+            row.at > job.created_at || matches!(event, Event::PartnerNumberChanged { .. })
+        };
+        let mut since = latest.iter().filter(|row| row.at >= job.created_at);
         let alters = |row: &EventRow| {
-            serde_json::from_value::<Event>(row.data.clone()).map_or(true, |event| event.alters_messages())
+            let event = serde_json::from_value::<Event>(row.data.clone());
+            event.map_or(true, |event| is_later(row, &event) && event.alters_messages())
         };
         let are_more = latest.len() == EVENTS_LOOKED_AT as usize && latest.iter().all(|row| row.at > job.created_at);
         Ok(are_more || since.any(alters))
