@@ -77,6 +77,7 @@ pub(crate) fn order() -> Order {
                 backend_ref: None,
                 tickets: Vec::new(),
                 other_tickets: Vec::new(),
+                replaced: Vec::new(),
                 units: Vec::new(),
                 reason: None,
                 deadline: Some(NOW + Millis::minutes(10)),

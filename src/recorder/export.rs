@@ -163,8 +163,7 @@ fn know_guests(mask: &mut Mask, order: &Order) {
     }
     // Codes keep their names, also where a partner calls them what it calls a guest's document.
     for booking in order.past_bookings.iter().chain(&order.booking) {
-        let ticketing = &booking.ticketing;
-        for ticket in ticketing.tickets.iter().chain(&ticketing.other_tickets) {
+        for ticket in booking.ticketing.ever_made() {
             match ticket.kind {
                 TicketKind::Code | TicketKind::Qr | TicketKind::Url => mask.keep(ticket.code.reveal()),
                 TicketKind::Document => drop(mask.stand_in(ticket.code.reveal())),

@@ -19,14 +19,16 @@ const DELIVERIES_MAX: u32 = 500;
 const EVENTS_MAX: u32 = 5_000;
 
 /// What of an order is not compared, and why. A field by its name, with the names of those that it stands in as far as they matter.
-pub const LEFT_OUT: [(&str, &str); 16] = [
+pub const LEFT_OUT: [(&str, &str); 18] = [
     ("rules", "the configuration, which is what is tried: what comes of it is compared"),
     ("version", "how often it changed: its events are counted by their names"),
     ("updated_at", "when it changed last: whatever is done last, also what is told to nobody"),
     ("tickets/code", "a code may be a guest's document: the codes stand by themselves, with stand-ins"),
     ("other_tickets/code", "the same"),
+    ("replaced/code", "the same"),
     ("tickets/name", "a partner's words, which may name a guest"),
     ("other_tickets/name", "the same"),
+    ("replaced/name", "the same"),
     ("sentence", "words for people, which may quote a guest: what the flag is of is compared"),
     ("reason", "somebody's words, which may name a guest: what was decided is compared"),
     ("hold/cancel_reason", "the same"),

@@ -148,6 +148,7 @@ impl Terms<'_> {
                 backend_ref: None,
                 tickets: Vec::new(),
                 other_tickets: Vec::new(),
+                replaced: Vec::new(),
                 units: Vec::new(),
                 reason: None,
                 deadline: None,

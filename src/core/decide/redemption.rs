@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::decide::{snapshot_channel, ticketing};
 use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
-use crate::order::{AttentionKind, Booking, BookingState, Entered, Order, RefundState, TicketingState, Who};
+use crate::order::{AttentionKind, Booking, BookingState, Came, Entered, Order, RefundState, TicketingState, Who};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, UnixMillis};
 
@@ -26,7 +26,7 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
     };
     match booking.state {
         BookingState::Used => {
-            let more = more_than_paid(draft, redeem, order.came(booking, redeem.count.as_ref()).beyond);
+            let more = more_than_paid(draft, redeem, &order.came(booking, redeem.count.as_ref()));
             return if more { Ok(()) } else { repeated(draft, redeem, &booking.id) };
         }
         BookingState::NoShow => return came_after_all(draft, redeem),
@@ -39,7 +39,11 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
         return Err(Rejection::new(Why::Invalid, "the time of use lies in the future").at("at"));
     }
     let came = order.came(booking, redeem.count.as_ref());
-    more_than_paid(draft, redeem, came.beyond);
+    more_than_paid(draft, redeem, &came);
+    if came.on_replaced {
+        let sentence = "a guest entered on a ticket in whose place another had been made; see at the gate that the other one does not admit, too";
+        draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+    }
     let part = match came.who {
         Who::Everybody => None,
         Who::Some(entered) => Some(entered),
@@ -71,13 +75,27 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
 }
 
 /// Somebody went in whose unit was cancelled: a person settles it, whatever becomes of the visit of the others. Whether that is so.
-fn more_than_paid(draft: &mut Draft, redeem: &Redeem, beyond: bool) -> bool {
-    let is_told = beyond && redeem.by == RedeemedBy::Gate;
+fn more_than_paid(draft: &mut Draft, redeem: &Redeem, came: &Came) -> bool {
+    let is_told = came.beyond && redeem.by == RedeemedBy::Gate;
     if is_told {
         let sentence = "a guest entered on a unit that had been cancelled; settle it with the channel";
         draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
     }
     is_told
+}
+
+/// Units that were cancelled after their guests had gone in, while others of the order live.
+pub(super) fn cancelled_once_in(draft: &mut Draft, before: &Order) {
+    let now = draft.order();
+    let is_fewer = now.live_units() > 0 && now.live_units() < before.live_units();
+    // Where the channel hears of no guest, the first one is the visit of all.
+    let were_all_in = before.rules.channel.redemption_reported
+        && before.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Used)
+        && before.channel_state.as_deref().is_some_and(|state| state.standing.stage.is_ahead());
+    if is_fewer && (were_all_in || now.more_are_in_than_live()) {
+        let sentence = "a unit was cancelled whose guest had gone in already; settle it with the channel";
+        draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
+    }
 }
 
 /// Whether these guests count as having used it already.

@@ -32,9 +32,7 @@ pub(super) fn erased(order: &mut Order) {
         if let Some(request) = &mut booking.ticketing.request {
             request.visitors.fill(Person::default());
         }
-        let ticketing = &mut booking.ticketing;
-        let all = ticketing.tickets.iter_mut().chain(&mut ticketing.other_tickets);
-        for ticket in all.filter(|ticket| ticket.kind == TicketKind::Document) {
+        for ticket in booking.ticketing.ever_made_mut().filter(|ticket| ticket.kind == TicketKind::Document) {
             ticket.code = DocumentNumber::new("");
         }
     }

@@ -51,7 +51,10 @@ pub(super) fn issued(
         if t.channel_holds_void() && t.request.is_some() {
             t.handover = Handover::Owed;
         }
-        t.tickets = tickets.to_vec();
+        let is_made = |old: &Ticket| tickets.iter().any(|new| new.id == old.id);
+        let before = std::mem::replace(&mut t.tickets, tickets.to_vec());
+        let others = std::mem::take(&mut t.other_tickets);
+        t.replaced.extend(before.into_iter().chain(others).filter(|old| !is_made(old)));
         t.manual = manual;
         t.reason = None;
         keep_ref(t, backend_ref);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BookingId, TicketId};
 use crate::message::GateCount;
 use crate::order::channel_state::{ChannelState, Line, UsedUnits};
-use crate::order::{Booking, Order, TicketingState};
+use crate::order::{Booking, Order, Ticket, TicketingState};
 
 /// What the gate has told so far of the guests of a booking, while others of them have still to come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub(crate) struct Came {
     pub(crate) who: Who,
     /// Whether more went in than are paid for: more guests than units live, or one with the ticket of a cancelled line.
     pub(crate) beyond: bool,
+    /// Whether one went in now with a ticket in whose place others were made.
+    pub(crate) on_replaced: bool,
 }
 
 /// Whose visit it is.
@@ -68,19 +70,23 @@ impl Order {
     pub(crate) fn came(&self, booking: &Booking, told: Option<&GateCount>) -> Came {
         let lines = self.lines();
         let live = self.live_units();
-        let everybody = |beyond| Came { who: Who::Everybody, beyond };
-        let Some(told) = told.filter(|_| !lines.is_empty() && live > 0) else { return everybody(false) };
+        let everybody = Came { who: Who::Everybody, beyond: false, on_replaced: false };
+        let Some(told) = told.filter(|_| !lines.is_empty() && live > 0) else { return everybody };
+        let mut on_replaced = false;
         let nobody = Entered { booking: booking.id.clone(), tickets: Vec::new(), guests: 0, lines: Vec::new() };
         let mut entered = self.entered_for(booking).cloned().unwrap_or(nobody);
         if let Some(code) = &told.code {
-            let tickets = &booking.ticketing.tickets;
-            let read = tickets.iter().find(|ticket| ticket.code.reveal().trim() == code.reveal().trim());
-            match read.filter(|ticket| self.unit_of(booking, &ticket.id).is_some()) {
+            let is_read = |ticket: &&Ticket| ticket.code.reveal().trim() == code.reveal().trim();
+            let read = booking.ticketing.ever_made().find(is_read);
+            match read.filter(|ticket| self.admits_one(booking, ticket)) {
                 Some(ticket) if entered.tickets.contains(&ticket.id) => {}
-                Some(ticket) => entered.tickets.push(ticket.id.clone()),
+                Some(ticket) => {
+                    on_replaced = booking.ticketing.replaced.contains(ticket);
+                    entered.tickets.push(ticket.id.clone());
+                }
                 // The count says what the code does not.
                 None if told.guests.is_some() => {}
-                None => return everybody(false),
+                None => return everybody,
             }
         }
         entered.guests = entered.guests.max(told.guests.unwrap_or(0));
@@ -90,7 +96,14 @@ impl Order {
             units if units >= live || !self.rules.channel.redemption_reported => Who::Everybody,
             _ => Who::Some(entered),
         };
-        Came { who, beyond: used.beyond }
+        Came { who, beyond: used.beyond, on_replaced }
+    }
+
+    /// Whether more of the guests who came are in than units live by now.
+    pub(crate) fn more_are_in_than_live(&self) -> bool {
+        let booking = self.active_booking();
+        let entered = booking.and_then(|booking| Some((booking, self.entered_for(booking)?)));
+        entered.is_some_and(|(booking, entered)| self.units_used(booking, entered).beyond)
     }
 
     /// The same, with the units that it comes to by line: those that were read first, then those that the channel counts as used, then the
@@ -117,7 +130,11 @@ impl Order {
     fn units_used(&self, booking: &Booking, entered: &Entered) -> Used {
         let lines = self.lines();
         let by_count = entered.guests.div_ceil(self.rules.booking.visitors_per_unit.max(1));
-        let read: BTreeSet<u32> = entered.tickets.iter().filter_map(|id| self.unit_of(booking, id)).collect();
+        // Nobody knows of a ticket that was called otherwise since, or replaced, whose unit is its own: it is that of one guest.
+        let is_current = |id: &TicketId| booking.ticketing.tickets.iter().any(|ticket| ticket.id == *id);
+        let (current, former): (Vec<_>, Vec<_>) = entered.tickets.iter().partition(|id| is_current(id));
+        let former = u32::try_from(former.len()).unwrap_or(u32::MAX);
+        let read: BTreeSet<u32> = current.into_iter().filter_map(|id| self.unit_of(booking, id)).collect();
         let (mut by_line, mut amiss) = (vec![0_u32; lines.len()], 0_u32);
         for unit in read {
             let line = self.line_of(booking, unit);
@@ -126,9 +143,20 @@ impl Order {
                 Some(_) | None => amiss += 1,
             }
         }
-        let counted = by_count.saturating_sub(amiss).max(by_line.iter().sum());
+        let counted = by_count.saturating_sub(amiss).max(by_line.iter().sum::<u32>().saturating_add(former));
         let live = self.live_units();
         Used { by_line, units: counted.min(live), beyond: amiss > 0 || counted > live }
+    }
+
+    /// Whether a ticket admits one guest, or those of one unit, and not everybody.
+    fn admits_one(&self, booking: &Booking, ticket: &Ticket) -> bool {
+        let t = &booking.ticketing;
+        if t.replaced.contains(ticket) {
+            return t.replaced.len() > 1 || self.quantity == 1;
+        }
+        // What it is called now says nothing of the units.
+        let dealt = t.tickets.iter().find(|it| it.id == ticket.id).or(t.tickets.first());
+        dealt.is_some_and(|dealt| self.unit_of(booking, &dealt.id).is_some())
     }
 
     /// The unit that a ticket was dealt to; `None` where it serves them all.

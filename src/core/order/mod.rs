@@ -19,7 +19,7 @@ pub mod undelivered;
 pub use attention::{Attention, AttentionKind, Fact};
 pub use booking::{Booking, BookingState, ParkedRedemption};
 pub use entered::Entered;
-pub(crate) use entered::Who;
+pub(crate) use entered::{Came, Who};
 pub(crate) use fact::used_units;
 pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};

@@ -167,6 +167,9 @@ pub struct Ticketing {
     /// What it has called the same tickets since; which of them admit, it alone knows. What was handed over stays in `tickets`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tickets: Vec<Ticket>,
+    /// Those in whose place others were made: voided where they can be, and still this order's when a gate reads one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Ticket>,
     /// The units that they are for, line by line, where some of the order's were cancelled before; none are all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UsedUnits>,
@@ -203,6 +206,14 @@ impl Ticketing {
     /// Everything that may be shown at the gate: what was handed over, and what the back-end has called it since.
     pub fn may_admit(&self) -> impl Iterator<Item = &Ticket> {
         self.tickets.iter().chain(&self.other_tickets)
+    }
+    /// The same, and those in whose place others were made.
+    pub fn ever_made(&self) -> impl Iterator<Item = &Ticket> {
+        self.may_admit().chain(&self.replaced)
+    }
+    /// The same, to change what they hold.
+    pub(crate) fn ever_made_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
+        self.tickets.iter_mut().chain(&mut self.other_tickets).chain(&mut self.replaced)
     }
     /// Whether the channel was given an earlier set of tickets, and those were voided.
     pub fn channel_holds_void(&self) -> bool {

@@ -178,6 +178,7 @@ fn booking(n: u128) -> Booking {
             backend_ref: None,
             tickets: vec![],
             other_tickets: Vec::new(),
+            replaced: Vec::new(),
             units: Vec::new(),
             reason: None,
             deadline: None,

@@ -9,7 +9,7 @@ use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{elsewhere, links, payments, sums, unused};
 use crate::decide::draft::Draft;
-use crate::decide::{booking, proof, terms, ticketing};
+use crate::decide::{booking, proof, redemption, terms, ticketing};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Line, Payment, Sold, SoldLine, Stage};
 use crate::order::money::PaymentMode;
@@ -264,6 +264,7 @@ fn taken_back(draft: &mut Draft, before: &Order) {
     if used_units(&now) < used {
         draft.flag_fact(Fact::UsedLess { before: used });
     }
+    redemption::cancelled_once_in(draft, before);
     // A channel with ways of paying to choose from collects the rest by one of them.
     let is_paid_at_once = now.channel_state.as_deref().is_some_and(|state| state.standing.pays_by.is_none());
     let was_paid = before.money.held() > 0 && before.to_collect() <= 0;

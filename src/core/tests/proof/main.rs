@@ -6,6 +6,7 @@
 mod books;
 mod copies;
 mod details;
+mod entries;
 mod hazards;
 mod histories;
 mod kept;
