@@ -5,7 +5,7 @@
 use crate::message::{Command, Notification};
 use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::money::PaymentMode;
-use crate::order::{Booking, BookingState, Order, TicketingState};
+use crate::order::{Booking, BookingState, Fact, Order, TicketingState};
 use crate::product::Confirmation;
 use crate::quoted::FreeText;
 use crate::rules::for_sale::SOLD_OUT;
@@ -37,11 +37,13 @@ fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking
         return reject_unless_refused(order, booking, reason);
     }
     let paid = order.money.left() >= channel_state.standing.confirm_needs;
+    // Nobody has agreed to what is sold by now instead of what was booked.
+    let is_another = order.attention.iter().any(|flag| matches!(flag.fact, Some(Fact::SoldOtherwise { .. })));
     // Nor does policy confirm what somebody wanted rejected.
     let answered_before = order.was_undelivered(|notification| {
         matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. })
     });
-    let may = (paid || order.money.mode != PaymentMode::Ledger) && !answered_before;
+    let may = (paid || order.money.mode != PaymentMode::Ledger) && !answered_before && !is_another;
     may.then_some(Command::ConfirmBooking)
 }
 

@@ -44,6 +44,19 @@ pub(super) fn end_proposal(draft: &mut Draft) {
     }
 }
 
+/// What we have said yes to is another product by now, and the channel has not heard the yes: nobody has said it to this one. A person does, or
+/// declines.
+pub(super) fn take_yes_back(draft: &mut Draft, before: &Order) {
+    let now = draft.order();
+    let waits = now.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Requested);
+    let is_yes = now.channel_state.as_deref().is_some_and(|state| state.proposal == Some(Proposal::Confirm));
+    let product = |order: &Order| order.channel_state.as_deref()?.sold.as_ref()?.product.clone();
+    if waits && is_yes && product(before).is_some_and(|known| product(&now).is_some_and(|now| now != known)) {
+        draft.event(Event::ProposalEnded { agreed: false });
+        wait_for_decision(draft);
+    }
+}
+
 /// The channel has cancelled others of the units that we want cancelled: the wish is for as many of what is left, or ends where there are
 /// not so many, and a person is told. What it has cancelled of a line as we wanted it is done.
 pub(super) fn keep_wish(draft: &mut Draft) {

@@ -4,7 +4,7 @@
 //! late one adds its money and nothing else.
 
 use super::around::Around;
-use super::propose::{end_proposal, keep_wish};
+use super::propose::{end_proposal, keep_wish, take_yes_back};
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{elsewhere, links, payments, sums, unused};
@@ -89,6 +89,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     cannot_be(draft, before);
     unused::leave_used_out(draft, before);
     keep_wish(draft);
+    take_yes_back(draft, before);
     end_proposal(draft);
     // A request to cancel says nothing yet of what goes back.
     payments::settle_up(draft, snapshot.cancelled.as_ref().filter(|_| snapshot.standing.stage.is_off()));

@@ -6,7 +6,7 @@ use ticketbridge_core::message::{NotificationOutcome, TicketFacts};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryStatus, PaymentMode, PaymentState};
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
-use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
+use ticketbridge_core::still_needed::{is_notification_needed, is_still_needed, must_be_answered};
 use ticketbridge_core::{Command, Effect, Millis, Notification, Why};
 
 use crate::platform::*;
@@ -468,5 +468,35 @@ fn a_price_that_rises_once_it_is_paid_is_shown_where_nobody_collects_the_rest() 
         let flags = contradictions(&tale);
         let is_told = flags.iter().any(|it| it.contains("5000 is open, and nobody collects it"));
         assert_eq!(is_told, is_shown, "{terms:?}: {flags:?}");
+    }
+}
+
+/// What was booked became another product while the back-end was asked, or the platform told, and the yes to the first went out for the second.
+#[test]
+fn a_yes_is_taken_back_once_another_product_is_booked() {
+    for (auto, is_issued) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut tale = Tale::paid(Whole { auto, ..MANAGED });
+        if !auto {
+            tale.ops(&Command::ConfirmBooking);
+        }
+        if is_issued {
+            tale.facts(issued("T-1"));
+            assert!(tale.notifications("booking_accepted"));
+        }
+        tale.there.at = tale.now;
+        tale.there.changed();
+        let mut snapshot = tale.there.snapshot();
+        snapshot.sale.product.booking = Some("ANOTHER".into());
+        tale.hears(snapshot.clone());
+        assert!(tale.flagged(AttentionKind::WaitsForConfirmation) && tale.flagged(AttentionKind::Contradiction));
+        if !is_issued {
+            tale.facts(issued("T-1"));
+        }
+        let waits =
+            |tale: &Tale| tale.last_said("booking_accepted").is_some_and(|it| is_notification_needed(tale.order(), it));
+        assert!(!waits(&tale), "auto {auto}, issued {is_issued}");
+        // She has seen it, and says yes to this one.
+        tale.ops(&Command::ConfirmBooking);
+        assert!(waits(&tale));
     }
 }
