@@ -182,15 +182,15 @@ impl<'a> Talk<'a> {
         usize::try_from(units).unwrap_or(usize::MAX)
     }
 
-    /// Whether an attempt of ours may have asked for so many: a part may have been cancelled since one whose answer was lost.
+    /// Whether an attempt of ours may have asked for so many: units may have been cancelled or added since one whose answer was lost.
     fn may_have_asked_for(&self, units: usize) -> bool {
-        (self.order.units_to_ticket()..=self.order.quantity).any(|copies| self.units_for(copies) == units)
+        self.order.units_maybe_ticketed(self.booking).any(|copies| self.units_for(copies) == units)
     }
 
-    /// The copies that a booking is for: those of the order that live, or more where a part was cancelled since it was asked for.
+    /// The copies that a booking is for: those of the order that live, or as many as lived when it was asked for.
     fn copies_of(&self, found: &BookingIn) -> u32 {
         let held = found.unit_items.as_ref().map_or(0, Vec::len);
-        let mut copies = self.order.units_to_ticket()..=self.order.quantity;
+        let mut copies = self.order.units_maybe_ticketed(self.booking);
         copies.find(|copies| self.units_for(*copies) == held).unwrap_or(self.order.quantity)
     }
 

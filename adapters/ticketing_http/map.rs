@@ -108,10 +108,11 @@ fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value)
     if day.is_some_and(|day| booking.visit_date.is_some_and(|ours| ours != day)) {
         return Some("/visit_date");
     }
-    // Later a part may have been cancelled; and before, since an attempt whose answer was lost.
+    // Later a part may have been cancelled.
     let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op == TicketOp::Issue);
-    let may_be_asked = u64::from(order.units_to_ticket())..=u64::from(order.quantity);
-    units.is_some_and(|units| !may_be_asked.contains(&units)).then_some("/quantity")
+    let may_be = order.units_maybe_ticketed(booking);
+    let is_ours = |units: u64| u32::try_from(units).is_ok_and(|units| may_be.contains(&units));
+    units.is_some_and(|units| !is_ours(units)).then_some("/quantity")
 }
 
 /// Reads the answer to an operation.

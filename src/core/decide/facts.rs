@@ -81,7 +81,7 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
         if NewTicket::first_twin(tickets).is_some() {
             return Some("it gave one code for several copies".into());
         }
-        if !can_be_dealt(order, tickets.len()) {
+        if !can_be_dealt(order, booking, tickets.len()) {
             let (tickets, units) = (tickets.len(), crate::words::units(order.live_units()));
             let why = format!("it gave {tickets} tickets for {units}, and nobody knows whose is whose");
             return Some(FreeText::our_own(why));
@@ -94,10 +94,9 @@ fn why_not_believed(order: &Order, booking: &Booking, facts: &TicketFacts) -> Op
 }
 
 /// Whether so many tickets can be dealt to the units: one or more to each, or one for all.
-fn can_be_dealt(order: &Order, tickets: usize) -> bool {
+fn can_be_dealt(order: &Order, booking: &Booking, tickets: usize) -> bool {
     let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
-    // A part may have been cancelled since they were asked for, or before.
-    tickets == 1 || (order.live_units().max(1)..=order.quantity).any(|units| tickets.is_multiple_of(units))
+    tickets == 1 || order.units_maybe_ticketed(booking).any(|units| tickets.is_multiple_of(units))
 }
 
 /// Nothing of the answer is taken on or handed out. A person is told, and the back-end is asked again, each time later.

@@ -25,6 +25,8 @@ pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
@@ -245,6 +247,13 @@ impl Order {
     /// Units that tickets are asked for: those that live, and never none.
     pub fn units_to_ticket(&self) -> u32 {
         self.live_units().max(1)
+    }
+    /// For how many units the tickets of `booking` may be: a part may have been cancelled since they were asked for, or before; or units were
+    /// added since.
+    pub fn units_maybe_ticketed(&self, booking: &Booking) -> RangeInclusive<u32> {
+        let asked_for: u32 = booking.ticketing.units.iter().map(|line| line.units).sum();
+        let least = if asked_for > 0 { asked_for.min(self.units_to_ticket()) } else { self.units_to_ticket() };
+        least..=self.quantity.max(asked_for)
     }
     /// Whether its channel lists a payment that was made with this link.
     pub(crate) fn was_paid_by(&self, link: &str) -> bool {
