@@ -75,9 +75,8 @@ impl Worker {
         notification: &Notification,
         order: &Order,
     ) -> Result<bool, EngineError> {
-        let may_be =
-            says_how_the_order_stands(notification) && job.last_error.is_some() && order.updated_at >= job.created_at;
-        if !may_be {
+        let was_told = job.read_back || job.last_error.is_some();
+        if !was_told || !says_how_the_order_stands(notification) || order.updated_at < job.created_at {
             return Ok(false);
         }
         let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
