@@ -3,7 +3,7 @@
 //! What an act comes to once the channel has agreed to what it is asked for. The core carries the order on as it will then, and nothing is
 //! written: what a person is told before is decided where it is decided afterwards.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, Effect, Notification};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Effect, Notification, TicketFacts, TicketOp};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::time::Moment;
@@ -34,15 +34,28 @@ impl Foreseen {
             _ => None,
         })
     }
+
+    fn goes_on(&mut self, answer: &Command, by: &Actor, moment: Moment) {
+        if let Ok(done) = run(Some(&self.order), answer, by, moment, Answering::Nobody) {
+            self.order = done.order;
+            self.effects.extend(done.effects);
+        }
+    }
 }
 
-/// Follows what was begun to its end, as if the channel quoted by its own terms and then said yes.
+/// Follows what was begun to its end, as if the back-end made void what it is asked to, and the channel quoted by its own terms and then said
+/// yes.
 pub(crate) fn agreed(begun: &Outcome, running: &Running, moment: Moment) -> Foreseen {
     let (order, effects) = (begun.order.clone(), begun.effects.clone());
     let channel = Actor::new(ActorKind::Channel, order.channel.as_str());
     let mut ahead = Foreseen { order, effects, tells_channel: false, by_hand: false };
     for next in 0..FOLLOWED_MAX {
         let Some(effect) = ahead.effects.get(next) else { break };
+        if let Effect::CallBackend { backend, booking, op: TicketOp::Cancel, .. } = effect {
+            let void = Command::RecordTicketFacts { booking: booking.clone(), facts: TicketFacts::Cancelled };
+            ahead.goes_on(&void, &Actor::new(ActorKind::Backend, backend.as_str()), moment);
+            continue;
+        }
         let Effect::TellChannel { notification, .. } = effect else { continue };
         match way_of(running, &ahead.order, notification, moment) {
             Way::ByHand => {
@@ -60,10 +73,7 @@ pub(crate) fn agreed(begun: &Outcome, running: &Running, moment: Moment) -> Fore
             Notification::CancelQuote => Command::RecordQuote { fee: None, refund: None },
             said => Command::RecordAgreement { notification: said.clone() },
         };
-        if let Ok(done) = run(Some(&ahead.order), &yes, &channel, moment, Answering::Nobody) {
-            ahead.order = done.order;
-            ahead.effects.extend(done.effects);
-        }
+        ahead.goes_on(&yes, &channel, moment);
     }
     ahead
 }
