@@ -78,6 +78,7 @@ pub(crate) fn order() -> Order {
                 tickets: Vec::new(),
                 other_tickets: Vec::new(),
                 replaced: Vec::new(),
+                voiding_since: None,
                 units: Vec::new(),
                 reason: None,
                 deadline: Some(NOW + Millis::minutes(10)),

@@ -149,6 +149,7 @@ impl Terms<'_> {
                 tickets: Vec::new(),
                 other_tickets: Vec::new(),
                 replaced: Vec::new(),
+                voiding_since: None,
                 units: Vec::new(),
                 reason: None,
                 deadline: None,

@@ -19,6 +19,9 @@ const CODES_KEPT_MAX: usize = 4 * crate::limits::TICKETS_MAX;
 /// The longer it works, the longer the next question waits, up to this time.
 const LAST_LOOK_AFTER: Millis = Millis::minutes(30);
 
+/// Tickets that must not admit any more, and that a back-end is still making void after this time, are shown.
+const VOID_SHOWN_AFTER: Millis = Millis::minutes(10);
+
 /// The back-end has answered, or told.
 pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> Result<(), Rejection> {
     let order = draft.order();
@@ -154,7 +157,10 @@ fn issued(
         }
         // A person made tickets meanwhile: the back-end's own must not admit anybody.
         TicketingState::Issued if t.manual => late_tickets(draft, booking, backend_ref, new),
-        TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => {}
+        // What it calls them is what was handed over, by now or again.
+        TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => {
+            draft.settle_flag(AttentionKind::CodesChanged);
+        }
         TicketingState::Issued | TicketingState::CancelRefused => named_otherwise(draft, booking, new)?,
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
@@ -292,6 +298,12 @@ fn cancel_pending(draft: &mut Draft, booking: &Booking) {
     if matches!(booking.ticketing.state, TicketingState::Cancelling | TicketingState::Issued) {
         draft.event(Event::TicketCancelPending { booking: booking.id.clone() });
         draft.call_backend(booking, TicketOp::Query, Some(draft.now() + FIRST_LOOK_AFTER));
+    }
+    let is_late = booking.ticketing.voiding_since.is_some_and(|since| draft.now() - since >= VOID_SHOWN_AFTER);
+    if is_late && !booking.is_active() {
+        let sentence =
+            "the back-end has still not made the tickets of this cancelled booking void; stop them at the gate";
+        draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
     }
 }
 

@@ -88,7 +88,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::TicketsDeferred => ticketing::handed_over(order, Handover::Owed),
         Event::TicketsAnswered => ticketing::handed_over(order, Handover::InAnswer),
         Event::TicketsHandedOver { acknowledged } => ticketing::handed_over(order, Handover::of_call(*acknowledged)),
-        Event::TicketCancelStarted { booking } => ticketing::cancelling(order, booking),
+        Event::TicketCancelStarted { booking } => ticketing::cancelling(order, booking, at),
         Event::TicketsCancelled { booking, keeps: _ } => ticketing::cancelled(order, booking),
         Event::TicketCancelRefused { booking, reason, .. } => ticketing::cancel_refused(order, booking, reason),
         Event::TicketingDeadlinePassed { .. } => ticketing::overdue(order),

@@ -9,7 +9,7 @@ use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
 };
 use crate::quoted::{ForeignNumber, FreeText};
-use crate::time::Date;
+use crate::time::{Date, UnixMillis};
 
 pub(super) fn started(order: &mut Order) {
     let living = order.living();
@@ -114,8 +114,12 @@ pub(super) fn handed_over(order: &mut Order, handover: Handover) {
     with_ticketing(order, |t| t.handover = handover);
 }
 
-pub(super) fn cancelling(order: &mut Order, booking: &BookingId) {
-    of(order, booking, |t| t.state = TicketingState::Cancelling);
+pub(super) fn cancelling(order: &mut Order, booking: &BookingId, at: UnixMillis) {
+    of(order, booking, |t| {
+        // Asked once more, it is still to be made void since the first time.
+        t.voiding_since = t.voiding_since.filter(|_| t.state == TicketingState::Cancelling).or(Some(at));
+        t.state = TicketingState::Cancelling;
+    });
     // It is asked, again perhaps.
     clear(order, AttentionKind::CancelRefused);
 }
@@ -127,6 +131,7 @@ pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {
         let were_none = is_over && t.tickets.is_empty() && t.state.is_awaited();
         t.state = if were_none { TicketingState::NotNeeded } else { TicketingState::Cancelled };
         t.reason = None;
+        t.voiding_since = None;
     });
     if !order.booking.iter().chain(&order.past_bookings).any(lives_behind_refund) {
         clear(order, AttentionKind::LiveTicketBehindRefund);
@@ -136,6 +141,7 @@ pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {
 
 pub(super) fn cancel_refused(order: &mut Order, booking: &BookingId, reason: &FreeText) {
     stopped(order, booking, TicketingState::CancelRefused, reason);
+    of(order, booking, |t| t.voiding_since = None);
     kept(order);
 }
 
@@ -153,6 +159,7 @@ pub(super) fn kept(order: &mut Order) {
     let t = &mut booking.ticketing;
     if t.state == TicketingState::CancelRefused {
         t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
+        t.voiding_since = None;
         if t.state == TicketingState::Issued {
             AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
         }

@@ -175,6 +175,9 @@ pub struct Ticketing {
     pub units: Vec<UsedUnits>,
     /// Why it refused, or why nothing is known.
     pub reason: Option<FreeText>,
+    /// Since when it is being made void; none once it is, or is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voiding_since: Option<UnixMillis>,
     /// Until when tickets must exist; set on confirmation.
     pub deadline: Option<UnixMillis>,
     /// The deadline passed without tickets.

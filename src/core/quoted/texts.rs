@@ -351,7 +351,7 @@ texts! {
     struct Entered { booking, tickets, guests, lines }
     struct UsedUnits { detail: number, units }
     struct Ticketing {
-        state, backend_ref, tickets, other_tickets, replaced, units, reason, deadline, overdue, asked, manual, handover, request,
+        state, backend_ref, tickets, other_tickets, replaced, units, reason, voiding_since, deadline, overdue, asked, manual, handover, request,
     }
     struct Ticket { id, code, kind, project_id, name }
     struct RefundCase {

@@ -168,12 +168,16 @@ async fn compare_backend(
         }
         _ => false,
     };
-    if (ours == theirs && !other_codes) || under_way || is_off {
+    let is_settled = ours == theirs && !other_codes && order.needs(AttentionKind::CodesChanged);
+    if ((ours == theirs && !other_codes) || under_way || is_off) && !is_settled {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
     let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
     let repaired = apply(worker, order, command, actor.clone()).await?;
+    if is_settled {
+        return Ok(());
+    }
     if !repaired && is_void(booking) && theirs == TicketingState::Issued {
         let sentence =
             format!("`{partner}` said that these tickets are void, and its books hold them: void them there");

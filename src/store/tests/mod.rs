@@ -179,6 +179,7 @@ fn booking(n: u128) -> Booking {
             tickets: vec![],
             other_tickets: Vec::new(),
             replaced: Vec::new(),
+            voiding_since: None,
             units: Vec::new(),
             reason: None,
             deadline: None,

@@ -600,3 +600,28 @@ fn a_refund_is_left_to_a_person_when_the_gate_keeps_a_ticket_of_a_cancelled_book
     assert!(story.flagged(AttentionKind::RefundWaits), "{:?}", story.events);
     assert!(!story.calls(TicketOp::Cancel));
 }
+
+/// The guest had his money back, and for as long as the back-end was at work nobody was told that his ticket still let him in.
+#[test]
+fn tickets_that_a_back_end_is_long_in_making_void_are_shown() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(issued("T-1")).tell(&ops(), &Command::CancelOrder { reason: "storm".into() });
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.facts(TicketFacts::CancelPending);
+    assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
+    let later = story.now + Millis::minutes(10);
+    story.at(later).facts(TicketFacts::CancelPending);
+    assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
+    story.facts(TicketFacts::Cancelled);
+    assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
+
+/// The back-end called the tickets otherwise once, and by their first names again: people went on being told to ask it.
+#[test]
+fn codes_that_are_the_first_ones_again_are_no_news() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(issued("T-1")).facts(issued("T-2"));
+    assert!(story.flagged(AttentionKind::CodesChanged));
+    story.facts(issued("T-1"));
+    assert!(!story.flagged(AttentionKind::CodesChanged));
+}
