@@ -65,8 +65,12 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
             }
         }
         NotificationOutcome::LeftToPerson { what } => {
+            let is_missed = is_missed(&draft.order(), &notification, AttentionKind::ManualTask);
             draft.event(Event::NotificationLeftToPerson { notification, what: what.clone() });
-            draft.flag(AttentionKind::ManualTask, manual_sentence(what));
+            // What has come about meanwhile is nobody's task.
+            if is_missed {
+                draft.flag(AttentionKind::ManualTask, manual_sentence(what));
+            }
         }
         NotificationOutcome::Overtaken => snapshot_channel::overtaken(draft, &notification, None, None),
         NotificationOutcome::Unmoved { told, not_before } => {

@@ -59,6 +59,11 @@ impl Order {
         let found = self.undelivered.iter().find(is_it);
         found.is_some_and(|undelivered| undelivered.is_put_aside || undelivered.kind == AttentionKind::ManualTask)
     }
+    /// Whether the money of an order that is off went back, but for what is kept as a fee.
+    fn has_given_all_back(&self) -> bool {
+        let money = &self.money;
+        self.state == OrderState::Cancelled && money.refunded() > 0 && money.held() <= money.fee()
+    }
     /// Whether a flag of `kind` stands for any of them.
     pub(crate) fn misses_any(&self, kind: AttentionKind) -> bool {
         self.undelivered.iter().any(|undelivered| !undelivered.is_put_aside && undelivered.kind == kind)
@@ -73,7 +78,10 @@ impl Order {
 
 /// Whether a person has to do something about `notification`, which ended in a flag of `kind`.
 pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: AttentionKind) -> bool {
-    let Some(channel_state) = order.channel_state.as_deref() else { return true };
+    let Some(channel_state) = order.channel_state.as_deref() else {
+        // Whoever gave the money back has cancelled it there.
+        return !matches!(notification, Notification::OrderCancelled { .. }) || !order.has_given_all_back();
+    };
     if kind == AttentionKind::ManualTask {
         let stands = match notification {
             Notification::RefundApproved { .. } | Notification::RefundRejected { .. } => {

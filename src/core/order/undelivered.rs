@@ -23,7 +23,7 @@ pub const TAKEN_OUT_WHY: &str = "it was taken out before it could be told";
 pub const OVERTAKEN: &str = "overtaken";
 /// The same of a cancellation, in words.
 pub const OVERTAKEN_WHY: &str =
-    "the channel had cancelled units by itself before, and ours was not carried out; see whether it is still wanted";
+    "units had been cancelled or used there before, and ours was not carried out; see whether it is still wanted";
 /// Why a return of money is not asked for again that crossed one of the channel's own.
 pub const LESS_LEFT_WHY: &str = "the channel has returned so much of the payment by itself that less is left than was to go back; see whether it is still wanted";
 /// Code of a notification whose attempts are used up.

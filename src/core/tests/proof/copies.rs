@@ -3,7 +3,9 @@
 //! Some copies of an order: all are booked and used together (DY-06), so that what a channel does to some of them is for a person, and
 //! nobody's ticket dies for another's money.
 
-use ticketbridge_core::message::{ApplyRefund, NamedCopy, NewTicket, RecordRefund, RefundScope, TicketFacts};
+use ticketbridge_core::message::{
+    ApplyRefund, NamedCopy, NewTicket, NotificationOutcome, RecordRefund, RefundScope, TicketFacts,
+};
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, CancelReason, OrderState, RefundIntent, RefundSource, TicketingState};
 use ticketbridge_core::personal::DocumentNumber;
@@ -108,6 +110,22 @@ fn copies_of_what_is_over_go_back_one_after_the_other_and_leave_no_fee_before_th
             order.refund_case.as_ref().map(|_| Some(ALL - 500))
         );
     }
+}
+
+/// A person was told to cancel it there by hand, and went on being told once the channel had.
+#[test]
+fn what_was_to_be_cancelled_by_hand_is_done_once_all_of_it_went_back() {
+    let mut story = three();
+    story.tell(&ops(), &Command::CancelOrder { reason: "storm".into() });
+    let Some(notification) = story.last_said("order_cancelled").cloned() else { panic!("the channel is told") };
+    let outcome = NotificationOutcome::LeftToPerson { what: "cancel the order".into() };
+    story.tell(&channel(), &Command::RecordNotification { notification, outcome });
+    for key in ["S1", "S2", "S3"] {
+        assert!(story.flagged(AttentionKind::ManualTask), "before {key}");
+        let one = back(key, PRICE, 1, &story);
+        story.tell(&channel(), &one);
+    }
+    assert!(!story.flagged(AttentionKind::ManualTask));
 }
 
 #[test]
