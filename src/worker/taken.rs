@@ -246,7 +246,7 @@ impl Worker {
         };
         let CallResult::Done(checked) = exchange.result else { return Ok(Shown::NotYet) };
         let is_done = checked.done;
-        let now = self.take_over(&order, channel, checked.learned).await?;
+        let now = self.take_look(&order, channel, checked.learned).await?;
         let is_counted = is_counted_only(notification) && has_moved_on(&order, &now);
         Ok(match is_done || is_counted || !is_open(&now) {
             true => Shown::Done,

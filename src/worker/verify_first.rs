@@ -117,8 +117,13 @@ impl Worker {
         };
         let checked = match result {
             CallResult::Done(checked) => checked,
-            // An answer that says nothing of the order leaves the repeat under the same key.
-            CallResult::Unknown { .. } if was_answered => return go_on(),
+            // An answer that says nothing of the order leaves the repeat under the same key, as long as it says the same.
+            CallResult::Unknown { why } if was_answered => {
+                return match self.is_another_message(job, notification, order).await? {
+                    true => self.later(job, notification, None, why, None).await.map(|()| Looked::Settled),
+                    false => go_on(),
+                };
+            }
             CallResult::Retry { why, after } => {
                 return self.later(job, notification, after, why, None).await.map(|()| Looked::Settled);
             }
@@ -136,7 +141,7 @@ impl Worker {
                 return go_on();
             }
         };
-        let now = self.take_over(order, channel, checked.learned).await?;
+        let now = self.take_look(order, channel, checked.learned).await?;
         // An attempt without an answer may have been the change that the channel counts.
         let is_counted = doubt == Doubt::Uncertain && is_counted_only(notification) && has_moved_on(order, &now);
         if checked.done || is_counted {
@@ -192,7 +197,7 @@ impl Worker {
                 return Ok(false);
             };
             let CallResult::Done(checked) = exchange.result else { return Ok(false) };
-            now = self.take_over(order, channel, checked.learned).await?;
+            now = self.take_look(order, channel, checked.learned).await?;
         }
         if now.version == order.version || (!job.read_back && why_overtaken(notification, &now).is_some()) {
             return Ok(false);
@@ -266,6 +271,28 @@ impl Worker {
         let number = |order: &Order| order.channel_state.as_deref().and_then(|s| s.partner_number().cloned());
         let now = self.engine.store().load_order(&before.id).await?;
         Ok(now.is_some_and(|now| number(&now) != number(before)))
+    }
+
+    /// What a look says becomes the order's, unless the channel has told something else while it was under way, and counts no changes: the
+    /// look may be the older of the two, and what a channel tells by itself is not taken back by it. The order afterwards.
+    pub(crate) async fn take_look(
+        &self,
+        order: &Order,
+        channel: &RegisteredChannel,
+        learned: Vec<Command>,
+    ) -> Result<Order, EngineError> {
+        let is_uncounted = |command: &Command| match command {
+            Command::SyncSnapshot { snapshot, .. } => snapshot.standing.revision == 0,
+            _ => false,
+        };
+        if learned.iter().any(is_uncounted) {
+            let told = |order: &Order| order.channel_state.as_deref().map(|state| state.standing.clone());
+            let now = self.engine.store().load_order(&order.id).await?;
+            if let Some(now) = now.filter(|now| told(now) != told(order)) {
+                return Ok(now);
+            }
+        }
+        self.take_over(order, channel, learned).await
     }
 
     /// What the channel says becomes the order's; the order afterwards.

@@ -19,6 +19,8 @@ pub(crate) fn all() -> Vec<Reproduction<Op>> {
         ("an_old_number_of_the_agencys_comes_late", COUNTED, an_old_number_of_the_agencys_comes_late()),
         ("completed_while_the_marketplace_waits", COUNTED, completed_while_the_marketplace_waits()),
         ("renumbered_in_the_instant_of_another_change", UNCOUNTED, renumbered_in_the_instant_of_another_change()),
+        ("a_number_comes_between_two_attempts", UNCOUNTED, a_number_comes_between_two_attempts()),
+        ("a_look_is_older_than_what_is_told_meanwhile", UNCOUNTED, a_look_is_older_than_what_is_told_meanwhile()),
     ]
 }
 
@@ -55,6 +57,28 @@ fn wants_out_after_going_in() -> Vec<Op> {
         there(tripstore::There::Completes),
         work(5, &[]),
         Op::Enter { sale: 0, early: false, post: Post::Now },
+        there(tripstore::There::AsksToCancel),
+    ]
+}
+
+/// The completion was not understood, the agency gave its number, and the look before the next attempt brought a body that nobody can read:
+/// the completion went out again under its first key, with the number in it.
+fn a_number_comes_between_two_attempts() -> Vec<Op> {
+    vec![
+        Op::Trip { product: 1, pays: Pays::Link, days: 0, post: Post::Now },
+        work(3, &[How::Well, How::Garbage, How::TokenRejected, How::Well]),
+        Op::Advance { ms: 5_788 },
+        work(5, &[How::Garbage, How::Well]),
+    ]
+}
+
+/// The guest asked to cancel while a look was under way, whose answer came afterwards: his request was taken for withdrawn, and the booking
+/// completed.
+fn a_look_is_older_than_what_is_told_meanwhile() -> Vec<Op> {
+    let there = |what| Op::ThereTrip { sale: 0, what, waits: false, post: Post::Now };
+    vec![
+        Op::Trip { product: 1, pays: Pays::Partial, days: 2, post: Post::Now },
+        Op::Work { instance: 1, many: 4, hows: vec![How::Busy, How::HangsAfter, How::Late(60), How::Refuses] },
         there(tripstore::There::AsksToCancel),
     ]
 }
