@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use ticketbridge_core::message::StockKey;
 use ticketbridge_core::order::money::PaymentMode;
-use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
+use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 use ticketbridge_core::{Date, ProductCode, invariants};
 
 use super::books::Purse;
 use super::kakao::{self, Reservation};
 use super::play::{Sale, Sim};
 use super::tripstore;
-use super::world::{DATE_STOCK, UNCOUNTED, VISITS};
+use super::world::{BY_HAND, DATE_STOCK, UNCOUNTED, VISITS};
 use crate::bench::Failure;
 use crate::partners::GateState;
 
@@ -86,6 +86,8 @@ fn money(order: &Order, purse: &Purse, is_off: bool) -> Result<(), Failure> {
         )
     })?;
     let kept = purse.held();
+    // What is kept of a visit that took place here is its price, whatever the platform calls it.
+    let is_off = is_off && order.state == OrderState::Cancelled;
     must(
         !(is_off && purse.is_settled() && order.money.mode == PaymentMode::Ledger) || order.money.fee() == kept,
         || {
@@ -122,7 +124,7 @@ fn visit(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     };
     known_state(sim, order, revision)?;
     money(order, &it.purse, it.status.is_canceled())?;
-    stands(order, &it)?;
+    stands(order, &it, sim.variant == BY_HAND)?;
     must(confirmed + rejected <= 1, || format!("decided twice: {} {confirmed} {rejected}", order.id))?;
     must(stayed_away <= 1, || format!("said twice that nobody came: {}", order.id))?;
     must(used <= i64::from(order.quantity), || format!("units were used twice: {} {used}", order.id))?;
@@ -136,12 +138,15 @@ fn visit(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     must(lines == ours, || format!("the units are not the platform's: {} has {ours:?}, there {lines:?}", order.id))
 }
 
-/// The visit stands where the platform says, or a person is told why not.
-fn stands(order: &Order, it: &Reservation) -> Result<(), Failure> {
+/// The visit stands where the platform says, or a person is told why not; a platform that everything is done at by hand keeps no record of who
+/// did not come.
+fn stands(order: &Order, it: &Reservation, by_hand: bool) -> Result<(), Failure> {
     let state = order.booking.as_ref().map(|booking| booking.state);
     let same = match it.status {
         kakao::Status::Requested => state == Some(BookingState::Requested),
-        kakao::Status::Confirmed => state == Some(BookingState::Confirmed),
+        kakao::Status::Confirmed => {
+            state == Some(BookingState::Confirmed) || (by_hand && state == Some(BookingState::NoShow))
+        }
         kakao::Status::Canceled("REJECTED") => state == Some(BookingState::Rejected),
         kakao::Status::Canceled(_) => state == Some(BookingState::Cancelled),
         kakao::Status::Used => matches!(state, Some(BookingState::Used | BookingState::NoShow)),
@@ -184,7 +189,8 @@ fn trip(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     done(sale, order, "links were sent", sale.links, links)?;
     // What nobody expected goes back by itself; everything else only by a person.
     done(sale, order, "money went back", sale.returned + it.unexpected, returned)?;
-    let is_known = entry.is_some() || is_flagged(order) || sale.dropped;
+    // Of a booking that was cancelled before, nobody has to tell the agency.
+    let is_known = entry.is_some() || is_flagged(order) || sale.dropped || order.state == OrderState::Cancelled;
     must(is_known, || format!("the agency's books do not know the booking, unflagged: {}", order.id))?;
     if let (Some(entry), Some(state)) = (entry, order.channel_state.as_deref()) {
         let ours = state.partner_number();
