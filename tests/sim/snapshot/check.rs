@@ -145,7 +145,11 @@ fn stands(order: &Order, it: &Reservation, by_hand: bool) -> Result<(), Failure>
     let same = match it.status {
         kakao::Status::Requested => state == Some(BookingState::Requested),
         kakao::Status::Confirmed => {
-            state == Some(BookingState::Confirmed) || (by_hand && state == Some(BookingState::NoShow))
+            // Where every unit is used or cancelled there is nothing left to tell it.
+            let is_done = it.lines.iter().all(|line| line.left() == 0);
+            state == Some(BookingState::Confirmed)
+                || (is_done && state == Some(BookingState::Used))
+                || (by_hand && state == Some(BookingState::NoShow))
         }
         kakao::Status::Canceled("REJECTED") => state == Some(BookingState::Rejected),
         kakao::Status::Canceled(_) => state == Some(BookingState::Cancelled),

@@ -58,7 +58,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn left(&self) -> i64 {
+    pub(super) fn left(&self) -> i64 {
         self.quantity - self.off - self.used
     }
 }
