@@ -10,7 +10,7 @@ use super::answer::{self, Heard};
 use super::calls;
 use super::map::{self, Standing};
 use super::supplier::{Octo, split};
-use super::wire::{AvailabilityIn, BookingIn, CapabilityIn, OptionIn, ProductIn};
+use super::wire::{AvailabilityIn, BookingIn, CapabilityIn, OptionIn, ProductIn, UnitIn};
 use crate::uuids as ids;
 
 /// Days that must not all be full.
@@ -153,9 +153,13 @@ impl<'a> Live<'a> {
                 self.wrong(format!("the supplier answers about another product than {id}"), ASK);
                 return self.go_on();
             }
-            other => {
+            other @ (Heard::Absent(_) | Heard::Misconfigured(_) | Heard::Refused(_) | Heard::OtherWords(_)) => {
                 let sentence = format!("the supplier does not know the product {id} ({})", said(&other));
                 self.wrong(sentence, "write the id that it has for it into `ticketing`");
+                return self.go_on();
+            }
+            other @ (Heard::Later(..) | Heard::Unclear(_) | Heard::SlotGone(_)) => {
+                self.wrong(format!("the supplier does not tell of the product {id} ({})", said(&other)), ASK);
                 return self.go_on();
             }
         };
@@ -172,7 +176,7 @@ impl<'a> Live<'a> {
             let sentence = format!("the supplier has no option {option_id}; it has {}", names(&product.options));
             return self.wrong(sentence, "name one of those in `ticketing`");
         };
-        self.compare_units(terms, product, option);
+        self.compare_units(configured, terms, product, option);
         self.compare_times(terms, option);
         let restrictions = option.restrictions.as_ref();
         let (low, high) = restrictions.map_or((None, None), |r| (r.min_units, r.max_units));
@@ -205,7 +209,13 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn compare_units(&mut self, terms: &BackendTerms, product: &ProductIn, option: &OptionIn) {
+    fn compare_units(
+        &mut self,
+        configured: &LiveProduct<'_>,
+        terms: &BackendTerms,
+        product: &ProductIn,
+        option: &OptionIn,
+    ) {
         let chosen = map::unit_id(terms, Some(product), &option.id);
         let has = unit_names(option);
         let is_known = |unit: &str| option.units.is_empty() || option.units.iter().any(|known| known.id == unit);
@@ -225,13 +235,32 @@ impl<'a> Live<'a> {
         wanted.sort_unstable();
         wanted.dedup();
         for unit in wanted {
-            let with = option.units.iter().find(|known| known.id == unit).and_then(|known| known.restrictions.as_ref());
-            let with = with.and_then(|restrictions| restrictions.accompanied_by.as_deref()).unwrap_or_default();
+            let Some(known) = option.units.iter().find(|known| known.id == unit) else { continue };
+            self.compare_unit(configured, known);
+            let restrictions = known.restrictions.as_ref();
+            let with = restrictions.and_then(|it| it.accompanied_by.as_deref()).unwrap_or_default();
             if !with.is_empty() && !with.iter().any(|other| other == unit) {
                 let with = with.join(" or ");
                 let sentence = format!("unit {unit} is sold together with {with} only, and would be booked alone");
                 self.wrong(sentence, "name a unit in `units` that goes alone");
             }
+        }
+    }
+
+    /// How many of a unit are sold at once, and what it wants of each guest.
+    fn compare_unit(&mut self, configured: &LiveProduct<'_>, unit: &UnitIn) {
+        let books = u64::from(configured.visitors_per_unit);
+        let (low, high) = unit.restrictions.as_ref().map_or((None, None), |it| (it.min_quantity, it.max_quantity));
+        if low.is_some_and(|low| books < low) || high.is_some_and(|high| books > high) {
+            let low = low.map_or("1".to_owned(), |low| low.to_string());
+            let high = high.map_or("any number".to_owned(), |high| high.to_string());
+            let sentence = format!("one copy books {books} of unit {}, which is sold {low} to {high} at once", unit.id);
+            self.wrong(sentence, "change visitors_per_unit, or name another unit");
+        }
+        if !unit.required_contact_fields.is_empty() {
+            let fields = unit.required_contact_fields.join(", ");
+            let sentence = format!("unit {} requires {fields} of each guest, and only one contact is told", unit.id);
+            self.wrong(sentence, "ask the supplier to do without it, or name another unit");
         }
     }
 

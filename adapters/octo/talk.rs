@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use ticketbridge_core::message::{Keeps, TicketFacts};
-use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::quoted::FreeText;
@@ -241,8 +241,15 @@ impl<'a> Talk<'a> {
             Goal::Issue => self.go_on(found, cx),
             Goal::Hold => self.pending(cx),
             Goal::Look => self.tell(found, cx),
-            Goal::Void | Goal::Release(_) => self.cancel_or_tell(found),
+            Goal::Void | Goal::Release(_) => self.cancel_or_tell(found, cx),
         }
+    }
+
+    /// Whether tickets come when nobody is to get them any more: they are taken back, and shown to nobody (octo.md 10).
+    fn comes_too_late(&self, facts: &TicketFacts, cx: &Context<'_>) -> bool {
+        let is_over = self.booking.ticketing.deadline.is_some_and(|deadline| cx.now >= deadline);
+        let are_tickets = matches!(facts, TicketFacts::Issued { .. });
+        are_tickets && is_over && self.octo.on_deadline == OnDeadline::GiveUp
     }
 
     /// The next step towards tickets.
@@ -251,6 +258,7 @@ impl<'a> Talk<'a> {
         if standing == Standing::Confirmed
             // Some servers name the codes in the answer to a confirmation alone.
             && let Some(facts) = self.tickets_of(found).or_else(|| self.said.take())
+            && !self.comes_too_late(&facts, cx)
         {
             return self.done(facts);
         }
@@ -294,9 +302,16 @@ impl<'a> Talk<'a> {
             Some(TicketFacts::Issued { .. }) if self.is_another_visit(found) => {
                 self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
             }
+            // Whoever is to take them back will.
+            Some(facts) if !self.is_ticketed() && self.comes_too_late(&facts, cx) => self.pending(cx),
             Some(facts) => self.done(facts),
             None => self.pending(cx),
         }
+    }
+
+    /// Whether its tickets are out already.
+    fn is_ticketed(&self) -> bool {
+        self.booking.ticketing.state == TicketingState::Issued
     }
 
     /// Tickets, once they are complete, or that they were used.
@@ -309,7 +324,7 @@ impl<'a> Talk<'a> {
     }
 
     /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
-    fn cancel_or_tell(&mut self, found: &BookingIn) {
+    fn cancel_or_tell(&mut self, found: &BookingIn, cx: &Context<'_>) {
         // Whoever has gone in with one of several units has been there: what becomes of the rest, and of the money, a person decides.
         if self.goal == Goal::Void && map::used_at(found, RedeemWhen::Any).is_some() {
             let used = map::used_at(found, self.terms.redeem_when).is_some();
@@ -323,6 +338,8 @@ impl<'a> Talk<'a> {
         match (self.ask, self.refusal.take()) {
             // It said yes and did nothing, or so it seems: a read tells.
             (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
+            // It is not given up before it is over there: it is asked for again, each time later.
+            (_, Some(_)) if matches!(self.goal, Goal::Release(_)) => self.pending(cx),
             (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
                 self.done(TicketFacts::CancelRefused { reason: reason.into(), used: false });
             }

@@ -462,6 +462,14 @@ fn whoever_gives_up_cancels_first_and_says_so_only_when_it_is_done() {
     assert!(matches!(result, CallResult::Unknown { .. }), "nothing definite is said: {result:?}");
     let result = story.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
     assert_eq!(codes(&result).len(), 4, "codes that came at the last call are good");
+    // Ten minutes after the booking nobody gets them any more.
+    story.now = Millis::seconds(600);
+    let late = ("read", Answer(booking(1, "CONFIRMED")));
+    let said = reason(story.play(&[late.clone(), ("cancel", off()), ("read", off())]));
+    assert!(said.starts_with("given up"), "{said}");
+    let no = Refuse(400, error("UNPROCESSABLE_ENTITY"));
+    let result = story.play(&[late.clone(), ("cancel", no), late]);
+    assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "it is tried again later: {result:?}");
 }
 
 #[test]
@@ -1040,6 +1048,8 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
         family["options"][0]["units"] = json!([
             { "id": "u-adult", "restrictions": { "accompaniedBy": [] } },
             { "id": "u-child", "restrictions": { "accompaniedBy": ["u-adult"] } },
+            { "id": "u-four", "restrictions": { "minQuantity": 4, "maxQuantity": null } },
+            { "id": "u-named", "requiredContactFields": ["firstName", "lastName"] },
         ]);
         let script = [
             ("/supplier", Answer(json!({ "id": "s" }))),
@@ -1060,6 +1070,13 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
     assert_eq!(look(json!(["octo/pricing"]), offered, "u-adult"), [""; 0]);
     let found = look(json!([]), json!([]), "u-child");
     assert!(found.len() == 1 && found[0].contains("together with u-adult only"), "{found:?}");
+    let found = look(json!([]), json!([]), "u-four");
+    assert!(
+        found.len() == 1 && found[0].contains("one copy books 2 of unit u-four, which is sold 4 to any number"),
+        "{found:?}"
+    );
+    let found = look(json!([]), json!([]), "u-named");
+    assert!(found.len() == 1 && found[0].contains("requires firstName, lastName of each guest"), "{found:?}");
 }
 
 #[test]

@@ -128,6 +128,9 @@ pub(super) struct RestrictionsIn {
 #[serde(expecting = "an object")]
 pub(super) struct UnitIn {
     pub(super) id: String,
+    /// What is wanted of each guest, besides the contact of the booking.
+    #[serde(default, rename = "requiredContactFields")]
+    pub(super) required_contact_fields: Vec<String>,
     pub(super) restrictions: Option<UnitRestrictionsIn>,
 }
 
@@ -135,6 +138,9 @@ pub(super) struct UnitIn {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct UnitRestrictionsIn {
+    /// How many of it one booking takes; null is no limit.
+    pub(super) min_quantity: Option<u64>,
+    pub(super) max_quantity: Option<u64>,
     /// One of these units at least has to be booked with it; null or none: it goes alone.
     #[serde(default)]
     pub(super) accompanied_by: Option<Vec<String>>,
