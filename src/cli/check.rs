@@ -36,17 +36,23 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
             }
         };
     }
+    match files(config) {
+        Ok(Some(config)) => in_runtime(unsettled(config)),
+        Ok(None) => ExitCode::SUCCESS,
+        Err(code) => code,
+    }
+}
+
+/// Says what is wrong in the files; where nothing is, the configuration that the database is asked about, if there is anything to ask.
+fn files(config: &ConfigDir) -> Result<Option<Config>, ExitCode> {
     let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
     say(&report);
     if !report.is_usable() {
-        return ExitCode::from(1);
+        return Err(ExitCode::from(1));
     }
     // With secrets that are not set the service does not start either: then there is nothing to ask the database about.
     let config = Config::load(&config.directory, &config::Environment::Process).ok();
-    match config.filter(|config| !config.organisation.settle_units.is_empty()) {
-        Some(config) => in_runtime(unsettled(config)),
-        None => ExitCode::SUCCESS,
-    }
+    Ok(config.filter(|config| !config.organisation.settle_units.is_empty()))
 }
 
 /// Names a settle unit that is closed although lines of it are not settled, and channels with lines from before they had a unit, where the
@@ -81,9 +87,13 @@ const QUESTION_MAX: Millis = Millis::seconds(30);
 
 /// `check --live`: the files first, then the back-ends that can be asked. Warnings leave the exit code 0.
 pub(super) async fn live(directory: ConfigDir, holds: bool) -> ExitCode {
-    let files = check(&directory, None);
-    if files != ExitCode::SUCCESS {
-        return files;
+    let settled = match files(&directory) {
+        Ok(Some(config)) => unsettled(config).await,
+        Ok(None) => ExitCode::SUCCESS,
+        Err(code) => code,
+    };
+    if settled != ExitCode::SUCCESS {
+        return settled;
     }
     let config = match serve::load(&directory) {
         Ok(config) => config,

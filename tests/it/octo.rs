@@ -402,7 +402,14 @@ async fn check(supplier: &SimOcto, key: &str, product: &str, flag: &str) -> (boo
         r#"{ mode = "backend", backend = "gate", product = "P-778" }"#,
         &format!(r#"{{ mode = "backend", backend = "ventrata", product = "{product}" }}"#),
     );
-    for (name, text) in &files {
+    // With what is settled, the database is asked first, from the same runtime.
+    let park = "[[institution]]\nid = \"park\"\nregistration_number = \"110000-1\"\ncontract = \"direct\"\n\
+        [[settle_unit]]\nid = \"park-1\"\ninstitution = \"park\"\n";
+    files.insert("partners/all.toml".to_owned(), park.to_owned());
+    for (name, text) in &mut files {
+        if name.starts_with("channels/") {
+            *text = text.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"");
+        }
         write_file(&directory.path().join(name), text);
     }
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
