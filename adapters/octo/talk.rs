@@ -46,6 +46,8 @@ pub(super) enum Goal {
     Void,
     /// What was booked cannot be used: it is given back, and then this is what there is to say.
     Release(TicketFacts),
+    /// The hold is over, whatever the supplier calls it, and it confirms none: it is given back, and the next one is asked for.
+    Renew,
 }
 
 /// The call that is next, or whose answer is awaited.
@@ -118,7 +120,7 @@ impl<'a> Talk<'a> {
         let ask = match goal {
             Goal::Hold => Ask::Product,
             Goal::Issue if !resumed && octo.hold_at == HoldAt::Ticketing => Ask::Product,
-            Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
+            Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) | Goal::Renew => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, end) = (None, None, None, None, None, None);
@@ -210,12 +212,14 @@ impl<'a> Talk<'a> {
         match map::standing(&found) {
             Standing::Over => self.over(),
             Standing::Rejected => match self.goal.clone() {
-                Goal::Issue | Goal::Hold | Goal::Look => self.refused("rejected: the supplier refused the booking"),
+                Goal::Issue | Goal::Hold | Goal::Look | Goal::Renew => {
+                    self.refused("rejected: the supplier refused the booking");
+                }
                 Goal::Void => self.done(TicketFacts::Cancelled),
                 Goal::Release(facts) => self.done(facts),
             },
             Standing::Redeemed(at) => match self.goal {
-                Goal::Issue | Goal::Hold | Goal::Look => self.done(TicketFacts::Redeemed { at }),
+                Goal::Issue | Goal::Hold | Goal::Look | Goal::Renew => self.done(TicketFacts::Redeemed { at }),
                 Goal::Void | Goal::Release(_) => {
                     self.done(TicketFacts::CancelRefused { reason: "used".into(), used: true });
                 }
@@ -241,7 +245,7 @@ impl<'a> Talk<'a> {
             Goal::Issue => self.go_on(found, cx),
             Goal::Hold => self.pending(cx),
             Goal::Look => self.tell(found, cx),
-            Goal::Void | Goal::Release(_) => self.cancel_or_tell(found, cx),
+            Goal::Void | Goal::Release(_) | Goal::Renew => self.cancel_or_tell(found, cx),
         }
     }
 
@@ -269,6 +273,9 @@ impl<'a> Talk<'a> {
         match standing {
             // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
             Standing::Held if self.ask == Ask::Proof => self.pending(cx),
+            Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, cx.now) => {
+                (self.goal, self.sent.cancel, self.ask) = (Goal::Renew, 0, Ask::Cancel);
+            }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
                 self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}").into() });
@@ -339,7 +346,7 @@ impl<'a> Talk<'a> {
             // It said yes and did nothing, or so it seems: a read tells.
             (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
             // It is not given up before it is over there: it is asked for again, each time later.
-            (_, Some(_)) if matches!(self.goal, Goal::Release(_)) => self.pending(cx),
+            (_, Some(_)) if matches!(self.goal, Goal::Release(_) | Goal::Renew) => self.pending(cx),
             (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
                 self.done(TicketFacts::CancelRefused { reason: reason.into(), used: false });
             }
@@ -353,12 +360,13 @@ impl<'a> Talk<'a> {
     fn over(&mut self) {
         match self.goal.clone() {
             Goal::Release(facts) => return self.done(facts),
-            Goal::Issue | Goal::Hold if self.attempt >= ATTEMPTS_MAX => {
+            Goal::Issue | Goal::Hold | Goal::Renew if self.attempt >= ATTEMPTS_MAX => {
                 return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
             }
             Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
                 return self.done(TicketFacts::Cancelled);
             }
+            Goal::Renew => self.goal = Goal::Issue,
             Goal::Issue | Goal::Hold | Goal::Look | Goal::Void => {}
         }
         self.attempt += 1;
@@ -392,6 +400,7 @@ impl<'a> Talk<'a> {
                 let facts = facts.clone();
                 self.done(facts);
             }
+            (Goal::Renew, _) => self.over(),
             (Goal::Void | Goal::Look, _) if self.attempt > 1 => self.done(TicketFacts::Cancelled),
             (Goal::Void | Goal::Look, _) => self.ends(CallResult::Absent),
         }

@@ -380,6 +380,27 @@ fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
         ("read", Answer(booking(2, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4);
+    // Its books call it a hold for ever: it is given back first.
+    let mut over = booking(1, "ON_HOLD");
+    over["utcExpiresAt"] = json!("2026-11-21T01:59:00Z");
+    let (held, no) = (("read", Answer(over)), || Refuse(400, error("INVALID_BOOKING_UUID")));
+    let result = Story::again().play(&[
+        held.clone(),
+        ("extend", no()),
+        ("confirm", no()),
+        held.clone(),
+        ("confirm", no()),
+        held,
+        ("cancel", Answer(booking(1, "CANCELLED"))),
+        ("read", Answer(booking(1, "CANCELLED"))),
+        ("read", no()),
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Answer(booking(2, "ON_HOLD"))),
+        ("confirm", Answer(booking(2, "CONFIRMED"))),
+        ("read", Answer(booking(2, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result).len(), 4);
     let ended = |n| ("read", Answer(booking(n, "EXPIRED")));
     let result = Story::again().play(&[ended(1), ended(2), ended(3), ended(4), ended(5)]);
     assert_eq!(reason(result), "5 holds have ended without tickets");
