@@ -93,6 +93,18 @@ impl Worker {
         Ok(are_more || since.any(alters))
     }
 
+    /// Whether the order has taken up something since the delivery was decided that stands in every message about it: another number of the
+    /// partner's, or another count of changes.
+    async fn is_written_otherwise(&self, job: &Job, order: &Order) -> Result<bool, EngineError> {
+        let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
+        let is_it = |row: &EventRow| match serde_json::from_value::<Event>(row.data.clone()) {
+            Ok(Event::PartnerNumberChanged { .. }) => row.at >= job.created_at,
+            Ok(Event::SnapshotTaken { .. }) => row.at > job.created_at,
+            Ok(_) | Err(_) => false,
+        };
+        Ok(latest.iter().any(is_it))
+    }
+
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
     pub(crate) async fn verify_first(
         &self,
@@ -119,7 +131,7 @@ impl Worker {
             CallResult::Done(checked) => checked,
             // An answer that says nothing of the order leaves the repeat under the same key, as long as it says the same.
             CallResult::Unknown { why } if was_answered => {
-                return match self.is_another_message(job, notification, order).await? {
+                return match self.is_written_otherwise(job, order).await? {
                     true => self.later(job, notification, None, why, None).await.map(|()| Looked::Settled),
                     false => go_on(),
                 };
