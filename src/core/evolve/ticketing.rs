@@ -79,10 +79,7 @@ pub(super) fn issued(
 /// The units that so many tickets are for: those that they were `asked` for, or those that are `living` now, where a part was cancelled since and
 /// the last attempt asked for the rest.
 fn dealt_to(asked: Vec<UsedUnits>, living: Vec<UsedUnits>, sold: u32, tickets: usize, manual: bool) -> Vec<UsedUnits> {
-    let count = |units: &[UsedUnits]| match units {
-        [] => sold,
-        units => units.iter().map(|line| line.units).sum(),
-    };
+    let count = |units: &[UsedUnits]| UsedUnits::count(units, sold);
     let tickets = u32::try_from(tickets).unwrap_or(u32::MAX);
     let deals = |units: &[UsedUnits]| tickets.is_multiple_of(count(units));
     let is_for_living = manual || tickets == count(&living) || (!deals(&asked) && deals(&living));

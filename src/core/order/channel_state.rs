@@ -221,6 +221,16 @@ pub struct UsedUnits {
     pub units: u32,
 }
 
+impl UsedUnits {
+    /// How many they are together, of `all` of the order; where none is listed they are all.
+    pub(crate) fn count(lines: &[Self], all: u32) -> u32 {
+        match lines {
+            [] => all,
+            lines => lines.iter().map(|line| line.units).sum(),
+        }
+    }
+}
+
 /// Units of one line that are to be cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Part {

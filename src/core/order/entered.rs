@@ -163,10 +163,7 @@ impl Order {
     fn unit_of(&self, booking: &Booking, ticket: &TicketId) -> Option<u32> {
         let tickets = &booking.ticketing.tickets;
         let (count, at) = (tickets.len(), tickets.iter().position(|it| it.id == *ticket)?);
-        let dealt_to = match booking.ticketing.units.as_slice() {
-            [] => self.quantity,
-            units => units.iter().map(|line| line.units).sum(),
-        };
+        let dealt_to = UsedUnits::count(&booking.ticketing.units, self.quantity);
         let units = usize::try_from(dealt_to).ok().filter(|units| *units > 0 && count.is_multiple_of(*units))?;
         u32::try_from(at / (count / units)).ok()
     }

@@ -30,7 +30,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
-use crate::order::channel_state::{ChannelState, Line};
+use crate::order::channel_state::{ChannelState, Line, UsedUnits};
 use crate::order::money::{Money, PaymentState};
 use crate::personal::Person;
 use crate::shared_rules::SharedRules;
@@ -251,9 +251,8 @@ impl Order {
     /// For how many units the tickets of `booking` may be: a part may have been cancelled since they were asked for, or before; or units were
     /// added since.
     pub fn units_maybe_ticketed(&self, booking: &Booking) -> RangeInclusive<u32> {
-        let asked_for: u32 = booking.ticketing.units.iter().map(|line| line.units).sum();
-        let least = if asked_for > 0 { asked_for.min(self.units_to_ticket()) } else { self.units_to_ticket() };
-        least..=self.quantity.max(asked_for)
+        let asked_for = UsedUnits::count(&booking.ticketing.units, self.quantity);
+        self.units_to_ticket().min(asked_for)..=self.quantity.max(asked_for)
     }
     /// Whether its channel lists a payment that was made with this link.
     pub(crate) fn was_paid_by(&self, link: &str) -> bool {
