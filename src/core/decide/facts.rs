@@ -213,13 +213,14 @@ fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&ForeignNum
             draft.event(Event::TicketsPending { booking: booking.id.clone(), backend_ref });
             draft.call_backend(booking, TicketOp::Query, Some(draft.now() + look_after));
         }
+        // Some have one word for all that they are at: what becomes of it is asked.
+        TicketingState::Cancelling => cancel_pending(draft, booking),
         TicketingState::Queued
         | TicketingState::Requested
         | TicketingState::Unknown
         | TicketingState::NotNeeded
         | TicketingState::Issued
         | TicketingState::Failed
-        | TicketingState::Cancelling
         | TicketingState::Cancelled
         | TicketingState::CancelRefused => {}
     }

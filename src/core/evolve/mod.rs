@@ -80,7 +80,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             ticketing::issued(order, booking, backend_ref, tickets, *manual);
         }
         Event::OtherCodesNamed { booking, tickets } => ticketing::renamed(order, booking, tickets),
-        Event::LateTicketsIssued { booking, backend_ref, .. } => ticketing::late(order, booking, backend_ref),
+        Event::LateTicketsIssued { booking, backend_ref, .. } => ticketing::late(order, booking, backend_ref, at),
         Event::TicketingRefused { booking, reason } => {
             ticketing::stopped(order, booking, TicketingState::Failed, reason);
         }

@@ -90,13 +90,19 @@ pub(super) fn renamed(order: &mut Order, booking: &BookingId, tickets: &[Ticket]
     of(order, booking, |t| t.other_tickets.extend_from_slice(tickets));
 }
 
-pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<ForeignNumber>) {
+pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<ForeignNumber>, at: UnixMillis) {
     of(order, booking, |t| {
         keep_ref(t, backend_ref);
         if !t.manual {
-            t.state = TicketingState::Cancelling;
+            make_void(t, at);
         }
     });
+}
+
+/// Asked for once more, they are still to be made void since the first time.
+fn make_void(t: &mut Ticketing, at: UnixMillis) {
+    t.voiding_since = t.voiding_since.filter(|_| t.state == TicketingState::Cancelling).or(Some(at));
+    t.state = TicketingState::Cancelling;
 }
 
 /// Refused, or nothing is known of it: where the tickets stand now, and why.
@@ -112,11 +118,7 @@ pub(super) fn handed_over(order: &mut Order, handover: Handover) {
 }
 
 pub(super) fn cancelling(order: &mut Order, booking: &BookingId, at: UnixMillis) {
-    of(order, booking, |t| {
-        // Asked once more, it is still to be made void since the first time.
-        t.voiding_since = t.voiding_since.filter(|_| t.state == TicketingState::Cancelling).or(Some(at));
-        t.state = TicketingState::Cancelling;
-    });
+    of(order, booking, |t| make_void(t, at));
     // It is asked, again perhaps.
     clear(order, AttentionKind::CancelRefused);
 }
@@ -156,7 +158,6 @@ pub(super) fn kept(order: &mut Order) {
     let t = &mut booking.ticketing;
     if t.state == TicketingState::CancelRefused {
         t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
-        t.voiding_since = None;
         if t.state == TicketingState::Issued {
             AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
         }

@@ -610,8 +610,13 @@ fn tickets_that_a_back_end_is_long_in_making_void_are_shown() {
     story.facts(TicketFacts::CancelPending);
     assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
     let later = story.now + Millis::minutes(10);
+    // Some have one word for all that they are at.
+    for working in [TicketFacts::Pending { backend_ref: None, look_after: None }, TicketFacts::CancelPending] {
+        let mut story = story.clone();
+        story.at(later).facts(working);
+        assert!(story.calls(TicketOp::Query) && story.flagged(AttentionKind::LiveTicketBehindRefund));
+    }
     story.at(later).facts(TicketFacts::CancelPending);
-    assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
     story.facts(TicketFacts::Cancelled);
     assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
 }
