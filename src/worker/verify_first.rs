@@ -79,30 +79,31 @@ impl Worker {
         if !was_told || !says_how_the_order_stands(notification) || order.updated_at < job.created_at {
             return Ok(false);
         }
+        self.any_since(job, order, Event::alters_messages).await
+    }
+
+    /// Whether the order has taken up something since the delivery was decided that stands in every message about it: another number of the
+    /// partner's, or another count of changes.
+    async fn is_written_otherwise(&self, job: &Job, order: &Order) -> Result<bool, EngineError> {
+        let is_it = |event: &Event| matches!(event, Event::PartnerNumberChanged { .. } | Event::SnapshotTaken { .. });
+        self.any_since(job, order, is_it).await
+    }
+
+    /// Whether any such event has come since the delivery was decided; more than are looked through, and one that cannot be read, count as
+    /// such.
+    async fn any_since(&self, job: &Job, order: &Order, is_it: impl Fn(&Event) -> bool) -> Result<bool, EngineError> {
         let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
         // What came of another call in the instant of the decision is no part of it.
         let is_later = |row: &EventRow, event: &Event| {
             row.at > job.created_at || matches!(event, Event::PartnerNumberChanged { .. })
         };
         let mut since = latest.iter().filter(|row| row.at >= job.created_at);
-        let alters = |row: &EventRow| {
+        let counts = |row: &EventRow| {
             let event = serde_json::from_value::<Event>(row.data.clone());
-            event.map_or(true, |event| is_later(row, &event) && event.alters_messages())
+            event.map_or(true, |event| is_later(row, &event) && is_it(&event))
         };
         let are_more = latest.len() == EVENTS_LOOKED_AT as usize && latest.iter().all(|row| row.at > job.created_at);
-        Ok(are_more || since.any(alters))
-    }
-
-    /// Whether the order has taken up something since the delivery was decided that stands in every message about it: another number of the
-    /// partner's, or another count of changes.
-    async fn is_written_otherwise(&self, job: &Job, order: &Order) -> Result<bool, EngineError> {
-        let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
-        let is_it = |row: &EventRow| match serde_json::from_value::<Event>(row.data.clone()) {
-            Ok(Event::PartnerNumberChanged { .. }) => row.at >= job.created_at,
-            Ok(Event::SnapshotTaken { .. }) => row.at > job.created_at,
-            Ok(_) | Err(_) => false,
-        };
-        Ok(latest.iter().any(is_it))
+        Ok(are_more || since.any(counts))
     }
 
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
