@@ -119,14 +119,13 @@ fn copies_of(booking: &Booking) -> BTreeSet<&str> {
 fn part_off(draft: &mut Draft, refund: &RecordRefund, part: Part) {
     let order = draft.order();
     let is_named = refund.scope == RefundScope::Order && (refund.amount.is_some() || refund.announced.is_some());
-    let back = money_back(&order, &alone(refund)).filter(|_| is_named);
+    let alone = alone(refund);
+    let back = money_back(&order, &alone).filter(|_| is_named);
     if refund.amount.is_some() && back.is_none() {
         // It is recorded already.
         return;
     }
-    let (channel_ref, scene) = (refund.channel_ref.clone(), refund.scene);
-    let copies = part.is_counted.then_some(part.copies);
-    draft.event(Event::RefundForced { channel_ref, scope: RefundScope::MoneyOnly, scene, copies });
+    told_apart(draft, &alone, part.is_counted.then_some(part.copies));
     if let Some(back) = back {
         back.record(draft);
     }
@@ -153,10 +152,10 @@ fn with_more_to_come(order: &Order, refund: &RecordRefund) -> Option<u32> {
 /// The money of some copies; that of the others is waited for as before.
 fn copies_back(draft: &mut Draft, refund: &RecordRefund, copies: u32) {
     let order = draft.order();
-    let Some(back) = money_back(&order, &alone(refund)) else { return };
+    let alone = alone(refund);
+    let Some(back) = money_back(&order, &alone) else { return };
     let rest = order.money.refund_pending() - back.refund.amount;
-    let (channel_ref, scene) = (refund.channel_ref.clone(), refund.scene);
-    draft.event(Event::RefundForced { channel_ref, scope: RefundScope::MoneyOnly, scene, copies: Some(copies) });
+    told_apart(draft, &alone, Some(copies));
     back.record(draft);
     if order.money.presumes_refund() && rest > 0 {
         draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Pending, rest, refund.at) });
@@ -265,8 +264,13 @@ fn forced(draft: &mut Draft, refund: &RecordRefund) {
     if draft.order().case_by_ref(&refund.channel_ref).is_some() {
         return;
     }
+    told_apart(draft, refund, None);
+}
+
+/// What the channel did by itself, for so many copies where it counts them.
+fn told_apart(draft: &mut Draft, refund: &RecordRefund, copies: Option<u32>) {
     let (channel_ref, scope, scene) = (refund.channel_ref.clone(), refund.scope, refund.scene);
-    draft.event(Event::RefundForced { channel_ref, scope, scene, copies: None });
+    draft.event(Event::RefundForced { channel_ref, scope, scene, copies });
 }
 
 /// The refund case comes to its end with what went back; `None` where nobody says how much.
