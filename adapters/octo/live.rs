@@ -181,10 +181,8 @@ impl<'a> Live<'a> {
         let restrictions = option.restrictions.as_ref();
         let (low, high) = restrictions.map_or((None, None), |r| (r.min_units, r.max_units));
         let units = u64::from(configured.visitors_per_unit);
-        if low.is_some_and(|low| units < low) || high.is_some_and(|high| units > high) {
-            let low = low.map_or("1".to_owned(), |low| low.to_string());
-            let high = high.map_or("any number".to_owned(), |high| high.to_string());
-            let sentence = format!("one copy books {units} units; the option takes {low} to {high}");
+        if let Some(range) = not_among(units, low, high) {
+            let sentence = format!("one copy books {units} units; the option takes {range}");
             self.wrong(sentence, "change visitors_per_unit, or name another option");
         }
         let missing: Vec<&str> =
@@ -251,10 +249,8 @@ impl<'a> Live<'a> {
     fn compare_unit(&mut self, configured: &LiveProduct<'_>, unit: &UnitIn) {
         let books = u64::from(configured.visitors_per_unit);
         let (low, high) = unit.restrictions.as_ref().map_or((None, None), |it| (it.min_quantity, it.max_quantity));
-        if low.is_some_and(|low| books < low) || high.is_some_and(|high| books > high) {
-            let low = low.map_or("1".to_owned(), |low| low.to_string());
-            let high = high.map_or("any number".to_owned(), |high| high.to_string());
-            let sentence = format!("one copy books {books} of unit {}, which is sold {low} to {high} at once", unit.id);
+        if let Some(range) = not_among(books, low, high) {
+            let sentence = format!("one copy books {books} of unit {}, which is sold {range} at once", unit.id);
             self.wrong(sentence, "change visitors_per_unit, or name another unit");
         }
         if !unit.required_contact_fields.is_empty() {
@@ -459,6 +455,13 @@ impl LiveCheck for Live<'_> {
     fn done(&self) -> &[String] {
         &self.done
     }
+}
+
+/// The numbers that are taken, in words, where `number` is none of them.
+fn not_among(number: u64, low: Option<u64>, high: Option<u64>) -> Option<String> {
+    let is_outside = low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high);
+    let high = high.map_or("any number".to_owned(), |high| high.to_string());
+    is_outside.then(|| format!("{} to {high}", low.unwrap_or(1)))
 }
 
 /// What we tell of a contact.

@@ -252,8 +252,9 @@ impl<'a> Talk<'a> {
     /// Whether tickets come when nobody is to get them any more: they are taken back, and shown to nobody (octo.md 10).
     fn comes_too_late(&self, facts: &TicketFacts, cx: &Context<'_>) -> bool {
         let is_over = self.booking.ticketing.deadline.is_some_and(|deadline| cx.now >= deadline);
-        let are_tickets = matches!(facts, TicketFacts::Issued { .. });
-        are_tickets && is_over && self.octo.on_deadline == OnDeadline::GiveUp
+        let are_new =
+            matches!(facts, TicketFacts::Issued { .. }) && self.booking.ticketing.state != TicketingState::Issued;
+        are_new && is_over && self.octo.on_deadline == OnDeadline::GiveUp
     }
 
     /// The next step towards tickets.
@@ -274,7 +275,7 @@ impl<'a> Talk<'a> {
             // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
             Standing::Held if self.ask == Ask::Proof => self.pending(cx),
             Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, cx.now) => {
-                (self.goal, self.sent.cancel, self.ask) = (Goal::Renew, 0, Ask::Cancel);
+                self.take_back(Goal::Renew);
             }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
@@ -310,15 +311,10 @@ impl<'a> Talk<'a> {
                 self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
             }
             // Whoever is to take them back will.
-            Some(facts) if !self.is_ticketed() && self.comes_too_late(&facts, cx) => self.pending(cx),
+            Some(facts) if self.comes_too_late(&facts, cx) => self.pending(cx),
             Some(facts) => self.done(facts),
             None => self.pending(cx),
         }
-    }
-
-    /// Whether its tickets are out already.
-    fn is_ticketed(&self) -> bool {
-        self.booking.ticketing.state == TicketingState::Issued
     }
 
     /// Tickets, once they are complete, or that they were used.
@@ -446,7 +442,12 @@ impl<'a> Talk<'a> {
     }
 
     fn give_back(&mut self, facts: TicketFacts) {
-        self.goal = Goal::Release(facts);
+        self.take_back(Goal::Release(facts));
+    }
+
+    /// What is there is cancelled, for the sake of `goal`.
+    fn take_back(&mut self, goal: Goal) {
+        self.goal = goal;
         self.sent.cancel = 0;
         self.ask = Ask::Cancel;
     }
