@@ -168,14 +168,16 @@ async fn compare_backend(
         }
         _ => false,
     };
-    let is_settled = ours == theirs && !other_codes && order.needs(AttentionKind::CodesChanged);
-    if ((ours == theirs && !other_codes) || under_way || is_off) && !is_settled {
+    let agrees = ours == theirs && !other_codes;
+    // What it had contradicted before is settled by its word.
+    let is_stale = agrees && order.needs(AttentionKind::CodesChanged);
+    if (agrees || under_way || is_off) && !is_stale {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
     let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
     let repaired = apply(worker, order, command, actor.clone()).await?;
-    if is_settled {
+    if is_stale {
         return Ok(());
     }
     if !repaired && is_void(booking) && theirs == TicketingState::Issued {
