@@ -2,30 +2,24 @@
 
 //! What reading a partner's answer needs, whoever the partner is.
 
-use http::{HeaderMap, header};
+use http::header;
 use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX};
 use ticketbridge_core::order::TicketKind;
+use ticketbridge_core::port::HttpResponse;
 use ticketbridge_core::quoted::{ForeignCode, FreeText, Quoted};
-use ticketbridge_core::time::Millis;
+use ticketbridge_core::time::{Millis, UnixMillis};
 
 /// The longest wait that a partner can ask for; the schedule of attempts clamps it further.
 const RETRY_AFTER_MAX: Millis = Millis::hours(24);
 
 /// When the partner says to come again: `Retry-After` in seconds, or as a date against the answer's own `Date`.
-pub fn retry_after(headers: &HeaderMap) -> Option<Millis> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+pub fn retry_after(response: &HttpResponse) -> Option<Millis> {
+    let text = response.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u32>() {
         Ok(seconds) => Millis::seconds(i64::from(seconds)),
-        Err(_) => {
-            let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
-            Millis(http_date(text)?.saturating_sub(now))
-        }
+        Err(_) => UnixMillis::parse_http_date(text)? - response.date()?,
     };
     Some(wait.clamp(Millis(0), RETRY_AFTER_MAX))
-}
-
-fn http_date(text: &str) -> Option<i64> {
-    chrono::DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| at.timestamp_millis())
 }
 
 /// A partner's free text, as we may keep and show it: cut, without control characters, and with every long row of digits masked,
@@ -46,6 +40,9 @@ fn masked(text: &str) -> Quoted {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
 
     fn after(pairs: &[(&'static str, &str)]) -> Option<i64> {
@@ -53,7 +50,7 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, value.parse().unwrap());
         }
-        retry_after(&headers).map(|wait| wait.0)
+        retry_after(&HttpResponse { status: StatusCode::OK, headers, body: Bytes::new() }).map(|wait| wait.0)
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn transport<T>(response: &HttpResponse) -> Option<CallResult<T>> {
     }
     let why = FreeText::our_own(format!("HTTP {}", status.as_u16()));
     Some(match status.as_u16() {
-        429 | 503 => CallResult::Retry { why, after: retry_after(&response.headers) },
+        429 | 503 => CallResult::Retry { why, after: retry_after(response) },
         500.. => CallResult::Unknown { why },
         _ => CallResult::Retry { why, after: None },
     })

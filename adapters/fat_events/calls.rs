@@ -145,7 +145,7 @@ fn status(response: &HttpResponse, body: &Value) -> CallResult<()> {
         let said = ["/error/code", "/code"].iter().find_map(|path| body.pointer(path)?.as_str());
         said.map_or_else(|| format!("http_{}", status.as_u16()).into(), partner_code)
     };
-    let after = retry_after(&response.headers);
+    let after = retry_after(response);
     match status.as_u16() {
         200..=299 => CallResult::Done(()),
         401 | 403 => CallResult::Retry {

@@ -95,9 +95,7 @@ fn of_status<T>(response: &HttpResponse, what: String) -> Heard<T> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::KeyRefused(what),
         StatusCode::NOT_FOUND | StatusCode::GONE => Heard::Absent(what),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Heard::Later(what, retry_after(&response.headers))
-        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Heard::Later(what, retry_after(response)),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Heard::Unclear(what),
         _ if status.is_client_error() => Heard::Refused(what),
         _ => Heard::Unclear(what),

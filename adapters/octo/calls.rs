@@ -2,6 +2,8 @@
 
 //! The calls, on the wire.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ticketbridge_core::order::{Booking, Order};
@@ -11,7 +13,8 @@ use ticketbridge_core::time::{Date, Millis};
 use super::map;
 use super::supplier::{CancelStyle, Octo};
 use super::wire::{
-    AvailabilityRequest, CancelRequest, ConfirmRequest, ExtendRequest, ReserveRequest, UnitCount, UnitItemOut,
+    AvailabilityRequest, CancelRequest, ConfirmRequest, ContactOut, ExtendRequest, ReserveRequest, UnitCount,
+    UnitItemOut,
 };
 use crate::address::Address;
 use crate::uuids as ids;
@@ -27,13 +30,33 @@ pub(super) struct Party<'a> {
     pub(super) count: usize,
 }
 
+/// A unit that is booked, and who it is for where the supplier wants to know that.
+pub(super) struct Unit<'a> {
+    pub(super) uuid: Cow<'a, str>,
+    pub(super) unit: &'a str,
+    pub(super) contact: Option<ContactOut>,
+}
+
+impl<'a> Unit<'a> {
+    /// Those of a party, under uuids that are derived from the booking's. `contacts` are of the units in their order, or none.
+    pub(super) fn of_party(uuid: &str, party: &Party<'a>, contacts: Vec<ContactOut>) -> Vec<Self> {
+        let mut contacts = contacts.into_iter();
+        let one = |index| Self { uuid: ids::unit(uuid, index).into(), unit: party.unit, contact: contacts.next() };
+        (0..party.count).map(one).collect()
+    }
+
+    fn out(self) -> UnitItemOut<'a> {
+        UnitItemOut { uuid: self.uuid, unit_id: self.unit, contact: self.contact }
+    }
+}
+
 /// What a reservation holds.
 pub(super) struct Reserve<'a> {
     pub(super) uuid: &'a str,
     /// Product and option.
     pub(super) product: (&'a str, &'a str),
     pub(super) availability: Option<&'a str>,
-    pub(super) party: Party<'a>,
+    pub(super) units: Vec<Unit<'a>>,
 }
 
 /// The address of one booking.
@@ -86,11 +109,9 @@ pub(super) fn calendar(octo: &Octo, (product_id, option_id): (&str, &str), (from
     post(octo, collection(octo, "/availability/calendar"), &body, octo.timeouts.read)
 }
 
-pub(super) fn reserve(octo: &Octo, wanted: &Reserve<'_>, reseller_reference: &str) -> Call {
+pub(super) fn reserve(octo: &Octo, wanted: Reserve<'_>, reseller_reference: &str) -> Call {
     let (product_id, option_id) = wanted.product;
-    let unit_items = (0..wanted.party.count)
-        .map(|index| UnitItemOut { uuid: ids::unit(wanted.uuid, index), unit_id: wanted.party.unit })
-        .collect();
+    let unit_items = wanted.units.into_iter().map(Unit::out).collect();
     let body = ReserveRequest {
         uuid: wanted.uuid,
         product_id,
@@ -110,11 +131,17 @@ pub(super) fn extend(octo: &Octo, uuid: &str) -> Result<Call, EncodeError> {
     Ok(post(octo, booking(octo, uuid)?.path("/extend"), &body, octo.timeouts.reserve))
 }
 
-/// Confirms what is held. Who comes is told now: a hold concerns nobody.
-pub(super) fn confirm(octo: &Octo, uuid: &str, order: &Order, ours: &Booking) -> Result<Call, EncodeError> {
+/// Confirms what is held. Who comes is told now: a hold concerns nobody. `units` are all that are held, where they want contacts of their own.
+pub(super) fn confirm(
+    octo: &Octo,
+    uuid: &str,
+    (order, ours): (&Order, &Booking),
+    units: Vec<Unit<'_>>,
+) -> Result<Call, EncodeError> {
     let contact = map::contact(order, ours)?;
+    let unit_items = units.into_iter().map(Unit::out).collect();
     // The channel hands the ticket over; the supplier sends no mail.
-    let body = ConfirmRequest { reseller_reference: ours.id.as_str(), email_receipt: false, contact };
+    let body = ConfirmRequest { reseller_reference: ours.id.as_str(), email_receipt: false, contact, unit_items };
     Ok(post(octo, booking(octo, uuid)?.path("/confirm"), &body, octo.timeouts.confirm))
 }
 

@@ -10,7 +10,7 @@ use super::answer::{self, Heard};
 use super::calls;
 use super::map::{self, Standing};
 use super::supplier::{Octo, split};
-use super::wire::{AvailabilityIn, BookingIn, CapabilityIn, OptionIn, ProductIn, UnitIn};
+use super::wire::{AvailabilityIn, BookingIn, CapabilityIn, ContactOut, OptionIn, ProductIn, UnitIn};
 use crate::uuids as ids;
 
 /// Days that must not all be full.
@@ -18,6 +18,8 @@ const DAYS_AHEAD: i64 = 7;
 /// Extensions whose fields are read, or do no harm where nobody reads them. With any other that a supplier requires, its bookings want
 /// something that nobody here knows.
 const KNOWN: [&str; 2] = ["octo/pricing", "octo/content"];
+/// Times that a hold's release is asked for.
+const RELEASES_MAX: u32 = 2;
 /// How to mend what only the supplier can.
 const ASK: &str = "ask the supplier";
 
@@ -46,6 +48,8 @@ pub(super) struct Live<'a> {
     holds: bool,
     /// The booking that is held, for its release.
     uuid: String,
+    /// How often its release was asked for.
+    releases: u32,
     findings: Vec<LiveFinding>,
     done: Vec<String>,
 }
@@ -53,8 +57,8 @@ pub(super) struct Live<'a> {
 impl<'a> Live<'a> {
     pub(super) fn new(octo: &'a Octo, products: &'a [LiveProduct<'a>], holds: bool, nonce: [u8; 16]) -> Self {
         let uuid = ids::booking(&octo.id, &format!("live-check-{}", hex::encode(nonce)), 1);
-        let (product, free, findings, done) = (None, None, Vec::new(), Vec::new());
-        Self { octo, products, index: 0, ask: Ask::Supplier, product, free, holds, uuid, findings, done }
+        let (product, free, releases, findings, done) = (None, None, 0, Vec::new(), Vec::new());
+        Self { octo, products, index: 0, ask: Ask::Supplier, product, free, holds, uuid, releases, findings, done }
     }
 
     fn current(&self) -> Option<(&'a LiveProduct<'a>, &'a str, std::borrow::Cow<'a, BackendTerms>)> {
@@ -185,8 +189,7 @@ impl<'a> Live<'a> {
             let sentence = format!("one copy books {units} units; the option takes {range}");
             self.wrong(sentence, "change visitors_per_unit, or name another option");
         }
-        let missing: Vec<&str> =
-            option.required_contact_fields.iter().map(String::as_str).filter(|f| !is_sent(f)).collect();
+        let missing = not_told(&option.required_contact_fields);
         if !missing.is_empty() {
             let sentence = format!("the option requires {} of the contact, which no channel tells", missing.join(", "));
             self.wrong(sentence, "ask the supplier to do without it, or name another option");
@@ -253,9 +256,10 @@ impl<'a> Live<'a> {
             let sentence = format!("one copy books {books} of unit {}, which is sold {range} at once", unit.id);
             self.wrong(sentence, "change visitors_per_unit, or name another unit");
         }
-        if !unit.required_contact_fields.is_empty() {
-            let fields = unit.required_contact_fields.join(", ");
-            let sentence = format!("unit {} requires {fields} of each guest, and only one contact is told", unit.id);
+        let missing = not_told(&unit.required_contact_fields);
+        if !missing.is_empty() {
+            let sentence =
+                format!("unit {} requires {} of each guest, which no channel tells", unit.id, missing.join(", "));
             self.wrong(sentence, "ask the supplier to do without it, or name another unit");
         }
     }
@@ -292,15 +296,16 @@ impl<'a> Live<'a> {
         if self.holds && self.free.is_some() { self.ask = Ask::Slots } else { self.go_on() }
     }
 
-    fn heard_slots(&mut self, response: &HttpResponse) {
+    fn heard_slots(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         let Some((_, _, terms)) = self.current() else { return self.ask = Ask::Over };
+        let now = response.date().unwrap_or(cx.now);
         match answer::read::<Vec<AvailabilityIn>>(response) {
-            Heard::Said(slots) => match map::choose(&slots, of_any_time(&terms.slot), None) {
+            Heard::Said(slots) => match map::choose(&slots, of_any_time(&terms.slot), None, now) {
                 map::Chosen::One(id) => {
                     self.free = self.free.take().map(|(date, _)| (date, Some(id)));
                     return self.ask = Ask::Hold;
                 }
-                map::Chosen::Full | map::Chosen::NoneAt | map::Chosen::Untold => {
+                map::Chosen::Full | map::Chosen::Closed | map::Chosen::NoneAt | map::Chosen::Untold => {
                     self.warn("no time of the first free day has room; nothing is held", ASK);
                 }
                 map::Chosen::Several => self.wrong("there are several times on a day", "name one as `slot`"),
@@ -354,9 +359,13 @@ impl<'a> Live<'a> {
     fn heard_released(&mut self, response: &HttpResponse) {
         match answer::booking(response, &self.uuid) {
             Heard::Said(booking) if !map::standing(&booking).is_over() => {
+                if self.releases < RELEASES_MAX {
+                    return self.ask = Ask::Release;
+                }
                 self.wrong(format!("the hold {} could not be released", self.uuid), "cancel it at the supplier");
+                self.go_on();
             }
-            Heard::Said(_) | Heard::Absent(_) | Heard::Refused(_) => return self.released(),
+            Heard::Said(_) | Heard::Absent(_) | Heard::Refused(_) => self.released(),
             Heard::OtherWords(_)
             | Heard::SlotGone(_)
             | Heard::Misconfigured(_)
@@ -364,7 +373,6 @@ impl<'a> Live<'a> {
             | Heard::Later(..)
             | Heard::Unclear(_) => self.release_unknown(),
         }
-        self.go_on();
     }
 
     /// Nothing is left of the hold.
@@ -372,8 +380,13 @@ impl<'a> Live<'a> {
         self.done.push(format!("the hold {} was released", self.uuid));
         self.go_on();
     }
+    /// Nobody knows: it is asked for once more, since a hold that stays keeps a place from guests.
     fn release_unknown(&mut self) {
+        if self.releases < RELEASES_MAX {
+            return self.ask = Ask::Release;
+        }
         self.wrong(format!("whether the hold {} is released is not known", self.uuid), "look at the supplier");
+        self.go_on();
     }
 }
 
@@ -399,10 +412,15 @@ impl LiveCheck for Live<'_> {
             Ask::Slots => Ok(calls::availability(self.octo, (id, &option), (date, date), Some(&party))),
             Ask::Hold => {
                 let uuid = self.uuid.as_str();
-                let held = calls::Reserve { uuid, product: (id, &option), availability: slot.as_deref(), party };
-                Ok(calls::reserve(self.octo, &held, "ticketbridge check"))
+                let units =
+                    calls::Unit::of_party(uuid, &party, stand_ins(self.product.as_ref(), (&option, &unit), count));
+                let held = calls::Reserve { uuid, product: (id, &option), availability: slot.as_deref(), units };
+                Ok(calls::reserve(self.octo, held, "ticketbridge check"))
             }
-            Ask::Release => calls::cancel(self.octo, &self.uuid),
+            Ask::Release => {
+                self.releases += 1;
+                calls::cancel(self.octo, &self.uuid)
+            }
             Ask::Released => calls::read(self.octo, &self.uuid),
         };
         match call {
@@ -421,7 +439,7 @@ impl LiveCheck for Live<'_> {
             Ask::Capabilities => self.heard_capabilities(response),
             Ask::Product => self.heard_product(response),
             Ask::Calendar => self.heard_calendar(response, cx),
-            Ask::Slots => self.heard_slots(response),
+            Ask::Slots => self.heard_slots(response, cx),
             Ask::Hold => self.heard_hold(response),
             Ask::Release => self.heard_release(response),
             Ask::Released => self.heard_released(response),
@@ -437,10 +455,7 @@ impl LiveCheck for Live<'_> {
                 self.ask = Ask::Release;
             }
             Ask::Release => self.ask = Ask::Released,
-            Ask::Released => {
-                self.release_unknown();
-                self.go_on();
-            }
+            Ask::Released => self.release_unknown(),
             Ask::Supplier | Ask::Capabilities | Ask::Product | Ask::Calendar | Ask::Slots | Ask::Over => {
                 self.wrong(format!("the supplier does not answer ({why})"), "look at `base_url`, and ask the supplier");
                 self.ask = Ask::Over;
@@ -464,9 +479,23 @@ fn not_among(number: u64, low: Option<u64>, high: Option<u64>) -> Option<String>
     is_outside.then(|| format!("{} to {high}", low.unwrap_or(1)))
 }
 
-/// What we tell of a contact.
-fn is_sent(field: &str) -> bool {
-    matches!(field, "firstName" | "lastName" | "fullName" | "phoneNumber")
+/// Nobody comes: what a hold has to say of guests, where units want it, is that this is a check.
+fn stand_ins(product: Option<&ProductIn>, (option, unit): (&str, &str), count: usize) -> Vec<ContactOut> {
+    let required = product.map_or(&[][..], |product| map::required_of_guests(product, option, unit));
+    let wants = |field: &str| required.iter().any(|name| name == field);
+    let one = ContactOut {
+        full_name: wants("fullName").then(|| "ticketbridge check".to_owned()),
+        first_name: wants("firstName").then(|| "check".to_owned()),
+        last_name: wants("lastName").then(|| "ticketbridge".to_owned()),
+        phone_number: wants("phoneNumber").then(|| "+10000000000".to_owned()),
+    };
+    if one == ContactOut::default() { Vec::new() } else { vec![one; count] }
+}
+
+/// Those of the fields of a contact that we cannot tell.
+fn not_told(required: &[String]) -> Vec<&str> {
+    let is_told = |field: &str| matches!(field, "firstName" | "lastName" | "fullName" | "phoneNumber");
+    required.iter().map(String::as_str).filter(|field| !is_told(field)).collect()
 }
 
 fn names(options: &[OptionIn]) -> String {

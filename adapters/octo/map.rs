@@ -203,6 +203,8 @@ pub(super) enum Chosen {
     One(String),
     /// What was meant has no room.
     Full,
+    /// What was meant has room, and can no longer be booked.
+    Closed,
     /// What was meant does not exist.
     NoneAt,
     /// The configuration says that there is one, and there are more.
@@ -211,8 +213,8 @@ pub(super) enum Chosen {
     Untold,
 }
 
-/// Chooses; `told` is the time that the channel named.
-pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>) -> Chosen {
+/// Chooses at `now`, by the supplier's clock; `told` is the time that the channel named.
+pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>, now: UnixMillis) -> Chosen {
     let mut offered: Vec<&AvailabilityIn> = offered.iter().filter(|one| one.id.is_some()).collect();
     offered.sort_by_key(|one| one.local_date_time_start.clone());
     let meant: Vec<&AvailabilityIn> = match slot {
@@ -227,12 +229,19 @@ pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>
         return Chosen::NoneAt;
     }
     let is_one = meant.len() == 1;
-    let free = meant.into_iter().find(|one| has_room(one));
+    let has_room = |one: &&AvailabilityIn| has_room(one);
+    let free = meant.iter().copied().find(|one| has_room(one) && !is_closed(one, now));
     match (slot, free) {
         (Slot::Only, _) if !is_one => Chosen::Several,
         (_, Some(free)) => free.id.clone().map_or(Chosen::NoneAt, Chosen::One),
+        (_, None) if meant.iter().any(has_room) => Chosen::Closed,
         (_, None) => Chosen::Full,
     }
+}
+
+/// Whether the last moment has passed at which a slot can be booked.
+fn is_closed(slot: &AvailabilityIn, now: UnixMillis) -> bool {
+    slot.utc_cutoff_at.as_deref().and_then(UnixMillis::parse_rfc3339).is_some_and(|last| last < now)
 }
 
 fn begins_at(slot: &AvailabilityIn, time: &str) -> bool {
@@ -286,23 +295,60 @@ fn same_start(a: &str, b: &str) -> bool {
 
 /// Whom the supplier may expect.
 pub(super) fn contact(order: &Order, booking: &Booking) -> Result<ContactOut, EncodeError> {
-    let people = booking.contact.iter().chain(&booking.visitors).chain([&order.buyer]);
-    let people: Vec<&Person> = people.collect();
+    let people: Vec<&Person> = people(order, booking);
     if people.iter().any(|person| person.has_remote_cipher()) {
         return Err(EncodeError::Missing("guests' data in clear yet: the channel has still to decrypt it"));
     }
-    let name = people.iter().find_map(|person| person.name.as_ref()).map(Personal::reveal).map(str::trim);
-    let phone = people.iter().find_map(|person| person.phone.as_ref()).map(Personal::reveal).map(str::to_owned);
+    Ok(told_of(people))
+}
+
+/// Everybody of an order, in the order in which they speak for it.
+fn people<'a>(order: &'a Order, booking: &'a Booking) -> Vec<&'a Person> {
+    booking.contact.iter().chain(&booking.visitors).chain([&order.buyer]).collect()
+}
+
+/// The first name and the first phone among these people.
+fn told_of<'a>(people: impl IntoIterator<Item = &'a Person> + Clone) -> ContactOut {
+    let name = people.clone().into_iter().find_map(|person| person.name.as_ref()).map(Personal::reveal).map(str::trim);
+    let phone = people.into_iter().find_map(|person| person.phone.as_ref()).map(Personal::reveal).map(str::to_owned);
     let Some(name) = name.filter(|name| !name.is_empty()) else {
-        return Ok(ContactOut { phone_number: phone, ..ContactOut::default() });
+        return ContactOut { phone_number: phone, ..ContactOut::default() };
     };
     let (first, last) = parts(name);
-    Ok(ContactOut {
-        full_name: Some(name.to_owned()),
-        first_name: Some(first),
-        last_name: Some(last),
-        phone_number: phone,
-    })
+    ContactOut { full_name: Some(name.to_owned()), first_name: Some(first), last_name: Some(last), phone_number: phone }
+}
+
+/// Who comes with each of `count` units, as far as a unit requires it: no guest's data goes out that nobody asks for. Of a guest of whom the
+/// channel told nothing, whoever booked is told. `None` where nothing is required, or nobody's data is in clear yet.
+pub(super) fn unit_contacts(
+    order: &Order,
+    booking: &Booking,
+    required: &[String],
+    count: usize,
+) -> Option<Vec<ContactOut>> {
+    let all = people(order, booking);
+    if required.is_empty() || all.iter().any(|person| person.has_remote_cipher()) {
+        return None;
+    }
+    let wants = |field: &str| required.iter().any(|name| name == field);
+    let one = |index: usize| {
+        let people: Vec<&Person> = booking.visitors.get(index).into_iter().chain(all.iter().copied()).collect();
+        let ContactOut { full_name, first_name, last_name, phone_number } = told_of(people);
+        ContactOut {
+            full_name: full_name.filter(|_| wants("fullName")),
+            first_name: first_name.filter(|_| wants("firstName")),
+            last_name: last_name.filter(|_| wants("lastName")),
+            phone_number: phone_number.filter(|_| wants("phoneNumber")),
+        }
+    };
+    Some((0..count).map(one).collect())
+}
+
+/// What a unit wants to know of each guest, as the product says it.
+pub(super) fn required_of_guests<'a>(product: &'a ProductIn, option: &str, unit: &str) -> &'a [String] {
+    let option = product.options.iter().find(|known| known.id == option);
+    let unit = option.and_then(|option| option.units.iter().find(|known| known.id == unit));
+    unit.map_or(&[], |unit| unit.required_contact_fields.as_slice())
 }
 
 /// First and last name. Names without a space are written family name first where they are written so.

@@ -7,6 +7,7 @@
 //! whose outcome is not known is followed by a read, never by a guess, and a uuid is given up only after it was read as over.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use ticketbridge_core::message::{Keeps, TicketFacts};
 use ticketbridge_core::order::{Booking, Order, TicketingState};
@@ -19,7 +20,7 @@ use super::answer::{self, Heard};
 use super::calls;
 use super::map::{self, Standing};
 use super::supplier::{HoldAt, Octo, OnDeadline, RepeatReserve};
-use super::wire::{AvailabilityIn, BookingIn, ProductIn};
+use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn};
 use crate::uuids as ids;
 
 /// Attempts to book that may end before a person has to look.
@@ -44,8 +45,9 @@ pub(super) enum Goal {
     Look,
     /// Nothing may be left that admits.
     Void,
-    /// What was booked cannot be used: it is given back, and then this is what there is to say.
-    Release(TicketFacts),
+    /// What was booked cannot be used: it is given back, and then this is what there is to say. `at_once`: a person is to know why already
+    /// while the supplier keeps it.
+    Release { says: TicketFacts, at_once: bool },
     /// The hold is over, whatever the supplier calls it, and it confirms none: it is given back, and the next one is asked for.
     Renew,
 }
@@ -94,6 +96,10 @@ pub(super) struct Talk<'a> {
     product: Option<ProductIn>,
     /// The slot that was chosen: its id, and when it begins.
     availability: Option<(String, Option<String>)>,
+    /// What is held under the present uuid, while it is a hold.
+    held: Option<BookingIn>,
+    /// The moment of the last answer, by the clock of whoever gave it.
+    their_now: Option<UnixMillis>,
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
@@ -120,11 +126,11 @@ impl<'a> Talk<'a> {
         let ask = match goal {
             Goal::Hold => Ask::Product,
             Goal::Issue if !resumed && octo.hold_at == HoldAt::Ticketing => Ask::Product,
-            Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) | Goal::Renew => Ask::Find,
+            Goal::Issue | Goal::Look | Goal::Void | Goal::Release { .. } | Goal::Renew => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, end) = (None, None, None, None, None, None);
-        let is_astray = false;
+        let (held, their_now, is_astray) = (None, None, false);
         Self {
             octo,
             order,
@@ -136,6 +142,8 @@ impl<'a> Talk<'a> {
             attempt,
             product,
             availability,
+            held,
+            their_now,
             sent,
             refusal,
             said,
@@ -200,10 +208,38 @@ impl<'a> Talk<'a> {
         map::option_id(&self.terms, self.product.as_ref())
     }
 
+    /// The present by the supplier's clock, which its holds and closing times are told by; by ours, where it tells none.
+    fn now_there(&self, cx: &Context<'_>) -> UnixMillis {
+        self.their_now.unwrap_or(cx.now)
+    }
+
+    /// Who comes with each of `count` units, where the unit wants to know.
+    fn contacts_of_units(&self, unit: &str, count: usize) -> Option<Vec<ContactOut>> {
+        let required = map::required_of_guests(self.product.as_ref()?, self.option_id(), unit);
+        map::unit_contacts(self.order, self.booking, required, count)
+    }
+
+    /// The units of the hold, with whoever comes with each, where they want to know; else none, since a list replaces what was reserved.
+    fn units_to_confirm<'b>(&self, uuid: &str, unit: &'b str, held: Option<&'b BookingIn>) -> Vec<calls::Unit<'b>> {
+        let known = held.and_then(|held| held.unit_items.as_deref()).unwrap_or_default();
+        let count = if known.is_empty() { self.units() } else { known.len() };
+        let Some(contacts) = self.contacts_of_units(unit, count) else { return Vec::new() };
+        let mut units = calls::Unit::of_party(uuid, &calls::Party { unit, count }, contacts);
+        // The supplier's names for them count, where it gave each its own.
+        let names: BTreeSet<&str> = known.iter().filter_map(|unit| unit.uuid.as_deref()).collect();
+        if names.len() == count {
+            for (unit, known) in units.iter_mut().zip(known) {
+                unit.uuid = known.uuid.as_deref().unwrap_or_default().into();
+                unit.unit = known.unit_id.as_deref().unwrap_or(unit.unit);
+            }
+        }
+        units
+    }
+
     /// How a booking of this uuid stands.
     fn stands(&mut self, found: BookingIn, cx: &Context<'_>) {
-        if let Some(facts) = self.unusable(&found) {
-            return self.give_back(facts);
+        if let Some(unusable) = self.unusable(&found) {
+            return self.give_unusable_back(unusable);
         }
         // What was only held has cost nothing.
         if !self.booking.ticketing.tickets.is_empty() {
@@ -216,11 +252,11 @@ impl<'a> Talk<'a> {
                     self.refused("rejected: the supplier refused the booking");
                 }
                 Goal::Void => self.done(TicketFacts::Cancelled),
-                Goal::Release(facts) => self.done(facts),
+                Goal::Release { says, .. } => self.done(says),
             },
             Standing::Redeemed(at) => match self.goal {
                 Goal::Issue | Goal::Hold | Goal::Look | Goal::Renew => self.done(TicketFacts::Redeemed { at }),
-                Goal::Void | Goal::Release(_) => {
+                Goal::Void | Goal::Release { .. } => {
                     self.done(TicketFacts::CancelRefused { reason: "used".into(), used: true });
                 }
             },
@@ -232,8 +268,8 @@ impl<'a> Talk<'a> {
     /// A write was answered with more than a step on the way. That is a word of the supplier's: a guest who is shown tickets that it has not
     /// sold stands before the gate in vain, and one uuid is given up for the next only when it was read as over. So its books are read.
     fn has_the_word(&mut self, found: &BookingIn, ask: Ask) {
-        if let Some(facts) = self.unusable(found) {
-            return self.give_back(facts);
+        if let Some(unusable) = self.unusable(found) {
+            return self.give_unusable_back(unusable);
         }
         self.said = if map::standing(found) == Standing::Confirmed { self.tickets_of(found) } else { None };
         self.ask = ask;
@@ -245,7 +281,7 @@ impl<'a> Talk<'a> {
             Goal::Issue => self.go_on(found, cx),
             Goal::Hold => self.pending(cx),
             Goal::Look => self.tell(found, cx),
-            Goal::Void | Goal::Release(_) | Goal::Renew => self.cancel_or_tell(found, cx),
+            Goal::Void | Goal::Release { .. } | Goal::Renew => self.cancel_or_tell(found, cx),
         }
     }
 
@@ -269,22 +305,27 @@ impl<'a> Talk<'a> {
         }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
             let reason = "given up: there were no tickets in time, and the booking was taken back".into();
-            return self.give_back(TicketFacts::Refused { reason });
+            return self.take_back(Goal::Release { says: TicketFacts::Refused { reason }, at_once: false });
         }
         match standing {
             // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
             Standing::Held if self.ask == Ask::Proof => self.pending(cx),
-            Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, cx.now) => {
+            Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, self.now_there(cx)) => {
                 self.take_back(Goal::Renew);
             }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
                 self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}").into() });
             }
-            Standing::Held if self.sent.extend == 0 && map::ends_before(found, cx.now + HOLD_MARGIN) => {
+            Standing::Held if self.sent.extend == 0 && map::ends_before(found, self.now_there(cx) + HOLD_MARGIN) => {
+                self.held = Some(found.clone());
                 self.ask = Ask::Extend;
             }
-            Standing::Held => self.ask = Ask::Confirm,
+            Standing::Held => {
+                self.held = Some(found.clone());
+                // A hold of before: what the confirmation has to say of guests, the product tells.
+                self.ask = if self.product.is_none() { Ask::Product } else { Ask::Confirm };
+            }
             Standing::Pending
             | Standing::Confirmed
             | Standing::Rejected
@@ -342,7 +383,12 @@ impl<'a> Talk<'a> {
             // It said yes and did nothing, or so it seems: a read tells.
             (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
             // It is not given up before it is over there: it is asked for again, each time later.
-            (_, Some(_)) if matches!(self.goal, Goal::Release(_) | Goal::Renew) => self.pending(cx),
+            (_, Some(why)) if matches!(self.goal, Goal::Release { .. } | Goal::Renew) => match &self.goal {
+                Goal::Release { says: TicketFacts::Refused { reason }, at_once: true } => {
+                    self.unknown(format!("{reason}; the supplier does not take it back ({why})"));
+                }
+                _ => self.pending(cx),
+            },
             (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
                 self.done(TicketFacts::CancelRefused { reason: reason.into(), used: false });
             }
@@ -355,7 +401,7 @@ impl<'a> Talk<'a> {
     /// This uuid is over; what the next one is, depends on what it is for.
     fn over(&mut self) {
         match self.goal.clone() {
-            Goal::Release(facts) => return self.done(facts),
+            Goal::Release { says, .. } => return self.done(says),
             Goal::Issue | Goal::Hold | Goal::Renew if self.attempt >= ATTEMPTS_MAX => {
                 return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
             }
@@ -367,7 +413,7 @@ impl<'a> Talk<'a> {
         }
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
-        (self.availability, self.refusal, self.said) = (None, None, None);
+        (self.availability, self.held, self.refusal, self.said) = (None, None, None, None);
         self.ask = Ask::Find;
     }
 
@@ -392,9 +438,9 @@ impl<'a> Talk<'a> {
                 self.unknown("the supplier no longer knows what it held")
             }
             (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
-            (Goal::Release(facts), _) => {
-                let facts = facts.clone();
-                self.done(facts);
+            (Goal::Release { says, .. }, _) => {
+                let says = says.clone();
+                self.done(says);
             }
             (Goal::Renew, _) => self.over(),
             (Goal::Void | Goal::Look, _) if self.attempt > 1 => self.done(TicketFacts::Cancelled),
@@ -402,31 +448,28 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Why a booking under our uuid is not the one that was asked for.
-    fn unusable(&self, found: &BookingIn) -> Option<TicketFacts> {
+    /// Why a booking under our uuid is not the one that was asked for, and whether it is another one altogether.
+    fn unusable(&self, found: &BookingIn) -> Option<(TicketFacts, bool)> {
         if !matches!(self.goal, Goal::Issue | Goal::Hold) || map::standing(found).is_over() {
             return None;
         }
         let units = found.unit_items.as_ref().map(Vec::len);
-        let reason = if found.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
+        let (reason, is_another) = if found.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
             let is = if self.octo.test_mode { "real, and tests" } else { "a test, and real ones" };
-            format!("test_mode: the supplier's booking is {is} are expected")
+            (format!("test_mode: the supplier's booking is {is} are expected"), false)
         } else if units.is_some_and(|units| !self.may_have_asked_for(units)) {
-            format!(
-                "quantity_differs: {} units were booked, and the supplier holds {}",
-                self.units(),
-                units.unwrap_or(0)
-            )
+            let (ours, theirs) = (self.units(), units.unwrap_or(0));
+            (format!("quantity_differs: {ours} units were booked, and the supplier holds {theirs}"), false)
         } else if found.product_id.as_deref().is_some_and(|id| id != self.product_id) {
-            "the supplier holds another product".to_owned()
+            ("the supplier holds another product".to_owned(), true)
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
-            "the supplier holds another option".to_owned()
+            ("the supplier holds another option".to_owned(), true)
         } else if self.is_another_visit(found) {
-            OTHER_VISIT.to_owned()
+            (OTHER_VISIT.to_owned(), true)
         } else {
             return None;
         };
-        Some(TicketFacts::Refused { reason: reason.into() })
+        Some((TicketFacts::Refused { reason: reason.into() }, is_another))
     }
 
     fn is_another_visit(&self, found: &BookingIn) -> bool {
@@ -441,8 +484,14 @@ impl<'a> Talk<'a> {
         map::is_another_visit(found, visit)
     }
 
-    fn give_back(&mut self, facts: TicketFacts) {
-        self.take_back(Goal::Release(facts));
+    fn give_back(&mut self, says: TicketFacts) {
+        self.take_back(Goal::Release { says, at_once: true });
+    }
+
+    /// What is booked under our uuid is not what was asked for: nobody is shown it.
+    fn give_unusable_back(&mut self, (says, is_another): (TicketFacts, bool)) {
+        self.is_astray |= is_another;
+        self.give_back(says);
     }
 
     /// What is there is cancelled, for the sake of `goal`.
@@ -498,14 +547,15 @@ impl<'a> Talk<'a> {
                 self.refusal = None;
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
+                let contacts = self.contacts_of_units(&unit, party.count).unwrap_or_default();
                 let product = (self.product_id, self.option_id());
                 let reserve = calls::Reserve {
                     uuid: &uuid,
                     product,
                     availability: self.availability.as_ref().map(|(id, _)| id.as_str()),
-                    party,
+                    units: calls::Unit::of_party(&uuid, &party, contacts),
                 };
-                ("reserve", calls::reserve(octo, &reserve, self.booking.id.as_str()))
+                ("reserve", calls::reserve(octo, reserve, self.booking.id.as_str()))
             }
             Ask::Extend => {
                 self.sent.extend += 1;
@@ -513,7 +563,9 @@ impl<'a> Talk<'a> {
             }
             Ask::Confirm => {
                 self.sent.confirm += 1;
-                ("confirm", calls::confirm(octo, &uuid, self.order, self.booking)?)
+                let unit = self.unit_id().unwrap_or_default();
+                let units = self.units_to_confirm(&uuid, &unit, self.held.as_ref());
+                ("confirm", calls::confirm(octo, &uuid, (self.order, self.booking), units)?)
             }
             Ask::Cancel => {
                 self.sent.cancel += 1;
@@ -532,6 +584,9 @@ impl<'a> Talk<'a> {
             Heard::Said(product) if product.id == self.product_id => {
                 let needs_slot = product.availability_required;
                 self.product = Some(product);
+                if self.held.is_some() {
+                    return self.ask = Ask::Confirm;
+                }
                 if let Err(error) = self.unit_id() {
                     return self.refused(format!("configuration: {error}"));
                 }
@@ -540,18 +595,22 @@ impl<'a> Talk<'a> {
             Heard::Said(_) => {
                 self.ends(CallResult::Astray { why: "the supplier answered about another product".into() });
             }
+            // What is held already is confirmed all the same: the supplier says what it misses.
+            Heard::Absent(_) | Heard::Misconfigured(_) | Heard::Refused(_) if self.held.is_some() => {
+                self.ask = Ask::Confirm;
+            }
             Heard::Absent(why) | Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
             other => self.not_carried_out(other),
         }
     }
 
-    fn heard_slots(&mut self, heard: Heard<Vec<AvailabilityIn>>) {
+    fn heard_slots(&mut self, heard: Heard<Vec<AvailabilityIn>>, cx: &Context<'_>) {
         let slots = match heard {
             Heard::Said(slots) => slots,
             Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
             other => return self.not_carried_out(other),
         };
-        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref()) {
+        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref(), self.now_there(cx)) {
             map::Chosen::One(id) => {
                 let start = slots.iter().find(|slot| slot.id.as_deref() == Some(&*id));
                 let start = start.and_then(|slot| slot.local_date_time_start.clone());
@@ -559,6 +618,9 @@ impl<'a> Talk<'a> {
                 self.ask = Ask::Reserve;
             }
             map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),
+            map::Chosen::Closed => {
+                self.refused("no_capacity: the supplier takes no more bookings for this date and time")
+            }
             map::Chosen::NoneAt => self.refused("no_capacity: the supplier offers nothing at this date and time"),
             map::Chosen::Untold => {
                 self.refused("configuration: `slot` is the channel's, and it told no time of the visit")
@@ -687,6 +749,7 @@ impl Conversation for Talk<'_> {
 
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         let uuid = self.uuid();
+        self.their_now = response.date();
         let mut booking = || {
             let heard = answer::booking(response, &uuid);
             self.is_astray |= heard.is_astray();
@@ -698,7 +761,7 @@ impl Conversation for Talk<'_> {
                 self.heard_read(heard, cx);
             }
             Ask::Product => self.heard_product(answer::read(response)),
-            Ask::Slots => self.heard_slots(answer::read(response)),
+            Ask::Slots => self.heard_slots(answer::read(response), cx),
             Ask::Reserve => {
                 let heard = booking();
                 self.heard_reserve(heard, cx);
@@ -713,7 +776,7 @@ impl Conversation for Talk<'_> {
                 | Heard::SlotGone(_)
                 | Heard::Misconfigured(_)
                 | Heard::Later(..)
-                | Heard::Unclear(_) => self.ask = Ask::Confirm,
+                | Heard::Unclear(_) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Confirm },
             },
             Ask::Confirm => {
                 let heard = booking();
@@ -746,6 +809,7 @@ impl Conversation for Talk<'_> {
                 Ask::Reserve => return self.ask = Ask::AfterReserve,
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
+                Ask::Extend if self.product.is_none() => return self.ask = Ask::Product,
                 Ask::Extend => return self.ask = Ask::Confirm,
                 Ask::Find
                 | Ask::Product

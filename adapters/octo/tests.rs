@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use ticketbridge_core::BackendId;
 use ticketbridge_core::message::{Keeps, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Order, Ticket, TicketKind, TicketingState};
-use ticketbridge_core::personal::{DocumentNumber, in_clear};
+use ticketbridge_core::personal::{DocumentNumber, Person, Personal, in_clear};
 use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Operations, Silence, Talks, Turn};
 use ticketbridge_core::product::{self, BackendTerms, Slot};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
@@ -95,11 +95,20 @@ struct Story {
     op: TicketOp,
     resumed: bool,
     now: Millis,
+    /// The supplier's clock, as its answers have it.
+    date: Option<&'static str>,
 }
 
 impl Story {
     fn issue() -> Self {
-        Story { backend: octo(json!({})), order: order(), op: TicketOp::Issue, resumed: false, now: Millis(0) }
+        Story {
+            backend: octo(json!({})),
+            order: order(),
+            op: TicketOp::Issue,
+            resumed: false,
+            now: Millis(0),
+            date: None,
+        }
     }
     fn again() -> Self {
         Story { resumed: true, ..Self::issue() }
@@ -112,6 +121,14 @@ impl Story {
     }
     /// Plays the script; every line must be asked for, in this order, and nothing else.
     fn play(&self, script: &[(&str, Say)]) -> CallResult<TicketFacts> {
+        self.played(script).0
+    }
+    /// The bodies of the calls that a script is played with.
+    fn sent(&self, script: &[(&str, Say)]) -> Vec<Value> {
+        self.played(script).1
+    }
+    fn played(&self, script: &[(&str, Say)]) -> (CallResult<TicketFacts>, Vec<Value>) {
+        let mut sent = Vec::new();
         let booking = self.order.booking.as_ref().unwrap();
         let mut talk = talks(&*self.backend).talk(self.op, &self.order, booking, self.resumed).unwrap();
         let cx = Context { now: fixture::NOW + self.now, ..fixture::context() };
@@ -120,19 +137,22 @@ impl Story {
             let name = match talk.next(&cx).unwrap() {
                 Turn::End(result) => {
                     assert!(script.next().is_none(), "it ended early: {result:?}");
-                    return result;
+                    return (result, sent);
                 }
                 Turn::Call(name, call) => {
                     assert_eq!(call.headers["authorization"], "Bearer k-1");
                     assert_eq!(call.headers["octo-capabilities"], "", "required, even when nothing is wanted");
+                    sent.push(serde_json::from_slice(&call.body).unwrap_or_default());
                     name
                 }
             };
             let (expected, say) = script.next().unwrap_or_else(|| panic!("`{name}` was not expected"));
             assert_eq!(name, *expected);
+            let headers: HeaderMap =
+                self.date.iter().map(|date| (http::header::DATE, http::HeaderValue::from_static(date))).collect();
             let respond = |status: u16, body: Bytes| HttpResponse {
                 status: StatusCode::from_u16(status).unwrap(),
-                headers: HeaderMap::new(),
+                headers: headers.clone(),
                 body,
             };
             match say {
@@ -279,18 +299,29 @@ fn a_repeat_goes_on_where_the_supplier_stands() {
     assert_eq!(codes(&Story::again().play(&[confirmed])).len(), 4, "a lost confirmation is not sent again");
     let result = Story::again().play(&[
         ("read", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
         ("confirm", Answer(booking(1, "CONFIRMED"))),
         ("read", Answer(booking(1, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4);
     let result = Story::again().play(&[
         ("read", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
         ("confirm", Lost),
         ("read", Answer(booking(1, "ON_HOLD"))),
         ("confirm", Answer(booking(1, "CONFIRMED"))),
         ("read", Answer(booking(1, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4, "a confirmation that did not arrive");
+    let result = Story::again().play(&[
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("product", Refuse(404, error("NOT_FOUND"))),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result).len(), 4, "what is held is confirmed, whatever is said of the product");
+    let result = Story::again().play(&[("read", Answer(booking(1, "ON_HOLD"))), ("product", Html(502))]);
+    assert!(matches!(result, CallResult::Retry { .. }), "{result:?}");
     let result = Story::again().play(&[
         ("read", Answer(booking(1, "EXPIRED"))),
         ("read", Refuse(404, error("NOT_FOUND"))),
@@ -306,7 +337,11 @@ fn a_repeat_goes_on_where_the_supplier_stands() {
 /// The supplier says that it has sold, with codes and all, and its books know better.
 #[test]
 fn a_confirmation_is_believed_when_it_reads_so() {
-    let begin = [("read", Answer(booking(1, "ON_HOLD"))), ("confirm", Answer(booking(1, "CONFIRMED")))];
+    let begin = [
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+    ];
     let then = |rest: Vec<(&'static str, Say)>| Story::again().play(&[&begin[..], &rest].concat());
     let held = then(vec![("read", Answer(booking(1, "ON_HOLD")))]);
     assert!(
@@ -337,7 +372,8 @@ fn an_attempt_is_over_when_it_reads_so_and_not_when_a_write_is_answered_so() {
     let held = ("read", Answer(booking(1, "ON_HOLD")));
     for word in ["EXPIRED", "CANCELLED", "REJECTED", "REDEEMED"] {
         let confirm = ("confirm", Answer(booking(1, word)));
-        let result = Story::again().play(&[held.clone(), confirm, ("read", Answer(booking(1, "CONFIRMED")))]);
+        let (of_product, sold) = (("product", Answer(product())), ("read", Answer(booking(1, "CONFIRMED"))));
+        let result = Story::again().play(&[held.clone(), of_product, confirm, sold]);
         assert_eq!(codes(&result).len(), 4, "{word} was a word: it is sold");
         let result = Story::issue().play(&[
             ("product", Answer(product())),
@@ -359,6 +395,7 @@ fn a_hold_that_ends_soon_is_lengthened_first() {
         let result = Story::again().play(&[
             ("read", Answer(short.clone())),
             ("extend", said),
+            ("product", Answer(product())),
             ("confirm", Answer(booking(1, "CONFIRMED"))),
             ("read", Answer(booking(1, "CONFIRMED"))),
         ]);
@@ -373,7 +410,6 @@ fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
     let then_the_next = |mut first: Vec<(&'static str, Say)>| {
         first.extend([
             ("read", no()),
-            ("product", Answer(product())),
             ("availability", Answer(slots())),
             ("reserve", Answer(booking(2, "ON_HOLD"))),
             ("confirm", Answer(booking(2, "CONFIRMED"))),
@@ -383,6 +419,7 @@ fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
     };
     let result = Story::again().play(&then_the_next(vec![
         ("read", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
         ("confirm", no()),
         ("read", Answer(booking(1, "EXPIRED"))),
     ]));
@@ -394,6 +431,7 @@ fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
     let result = Story::again().play(&then_the_next(vec![
         held.clone(),
         ("extend", no()),
+        ("product", Answer(product())),
         ("confirm", no()),
         held.clone(),
         ("confirm", no()),
@@ -894,12 +932,105 @@ fn the_wire_carries_one_unit_for_each_visitor_and_no_mail() {
     );
 }
 
+/// A supplier that wants to know who each unit is for, says so of the unit: then every unit goes along with its guest, and else none does.
+#[test]
+fn each_unit_is_told_its_guest_where_the_supplier_wants_to_know() {
+    let mut named = product();
+    named["options"][0]["units"][0]["requiredContactFields"] = json!(["firstName", "phoneNumber"]);
+    let mut order = order();
+    let (contact, booking_of) = (order.booking.as_ref().unwrap().contact.clone().unwrap(), &mut order.booking);
+    let guest = |name: &str| Person { name: Some(Personal::new(name)), phone: None, ..contact.clone() };
+    booking_of.as_mut().unwrap().visitors = vec![guest("Bo First"), guest("Cy Second")];
+    let told = |unit: &Value| unit["contact"].clone();
+    let phone = "13800000002";
+    let expected = ["Bo", "Cy", "Ada", "Ada"].map(|name| json!({ "firstName": name, "phoneNumber": phone }));
+    let story = Story { order, ..Story::issue() };
+    let sent = story.sent(&[
+        ("product", Answer(named.clone())),
+        ("availability", Answer(slots())),
+        ("reserve", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    let units = |call: usize| sent[call]["unitItems"].as_array().unwrap();
+    assert_eq!(units(2).iter().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(units(3), units(2), "all of them again, under their uuids: the list replaces the reserved one");
+
+    // A hold of before, whose units the supplier has named itself.
+    let mut held = booking(1, "ON_HOLD");
+    for (at, unit) in held["unitItems"].as_array_mut().unwrap().iter_mut().enumerate() {
+        unit["uuid"] = json!(format!("own-{at}"));
+    }
+    let resumed = Story { resumed: true, ..story };
+    let script = [
+        ("read", Answer(held)),
+        ("product", Answer(named)),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ];
+    let sent = resumed.sent(&script);
+    let names: Vec<_> = sent[2]["unitItems"].as_array().unwrap().iter().map(|unit| unit["uuid"].clone()).collect();
+    assert_eq!(names, ["own-0", "own-1", "own-2", "own-3"]);
+    assert!(sent[2]["unitItems"][1]["contact"]["firstName"] == "Cy", "{}", sent[2]);
+
+    let unasked = [script[0].clone(), ("product", Answer(product())), script[2].clone(), script[3].clone()];
+    assert_eq!(resumed.sent(&unasked)[2].get("unitItems"), None, "nobody's data goes out that nobody asks for");
+}
+
+/// Holds and closing times are the supplier's, and so is the clock that they are told by.
+#[test]
+fn the_suppliers_times_are_judged_by_its_clock() {
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:06:30Z");
+    let begin = |hold: &Value| vec![("read", Answer(hold.clone())), ("product", Answer(product()))];
+    let end = [("confirm", Answer(booking(1, "CONFIRMED"))), ("read", Answer(booking(1, "CONFIRMED")))];
+    let calm: Vec<_> = begin(&short).into_iter().chain(end.clone()).collect();
+    assert_eq!(codes(&Story::again().play(&calm)).len(), 4, "six minutes are left by our clock");
+    let there = Story { date: Some("Sat, 21 Nov 2026 02:06:00 GMT"), ..Story::again() };
+    let mut hurried = calm;
+    hurried.insert(1, ("extend", Answer(booking(1, "ON_HOLD"))));
+    assert_eq!(codes(&there.play(&hurried)).len(), 4, "half a minute by the supplier's");
+
+    let mut closing = slots();
+    closing[0]["utcCutoffAt"] = json!("2026-11-21T02:05:00Z");
+    let asked = [("product", Answer(product())), ("availability", Answer(closing))];
+    let there = Story { date: there.date, ..Story::issue() };
+    let said = reason(there.play(&asked));
+    assert_eq!(said, "no_capacity: the supplier takes no more bookings for this date and time");
+    let open = [&asked[..], &[("reserve", Answer(booking(1, "ON_HOLD")))], &end].concat();
+    assert_eq!(codes(&Story::issue().play(&open)).len(), 4, "by our clock it is open");
+}
+
+/// What cannot be used and is not taken back either is no secret until the attempts are used up.
+#[test]
+fn why_a_booking_is_given_back_is_told_while_the_supplier_keeps_it() {
+    let mut three = booking(1, "ON_HOLD");
+    three["unitItems"].as_array_mut().unwrap().pop();
+    let mut other = booking(1, "ON_HOLD");
+    other["productId"] = json!("P9");
+    let kept = |found: &Value| {
+        Story::again().play(&[
+            ("read", Answer(found.clone())),
+            ("cancel", Refuse(400, error("UNPROCESSABLE_ENTITY"))),
+            ("read", Answer(found.clone())),
+        ])
+    };
+    let CallResult::Unknown { why } = kept(&three) else { panic!("{:?}", kept(&three)) };
+    assert_eq!(
+        why.to_string(),
+        "quantity_differs: 4 units were booked, and the supplier holds 3; the supplier does not take it back (UNPROCESSABLE_ENTITY: no)"
+    );
+    let CallResult::Astray { why } = kept(&other) else { panic!("{:?}", kept(&other)) };
+    assert!(why.to_string().starts_with("the supplier holds another product; "), "{why:?}");
+}
+
 #[test]
 fn a_slot_is_chosen_as_configured() {
     let at = |time: &str, available: bool| json!({ "id": time, "localDateTimeStart": format!("2026-12-01T{time}:00+08:00"), "available": available });
     let offered: Vec<super::wire::AvailabilityIn> =
         serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
-    use super::map::{Chosen, choose};
+    use super::map::Chosen;
+    let choose = |offered: &[_], slot: &Slot, told| super::map::choose(offered, slot, told, fixture::NOW);
     assert_eq!(choose(&offered, &Slot::First, None), Chosen::One("12:00".into()), "the earliest with room");
     assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), Chosen::One("14:00".into()));
     assert_eq!(choose(&offered, &Slot::At("10:00".into()), None), Chosen::Full);
@@ -1005,8 +1136,17 @@ fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
             ("", Answer(booking(1, "ON_HOLD"))),
         ])
         .collect();
-    let found = live(&*backend, "P1/O1", &terms, true, &lost);
+    let again = |says: Vec<(&'static str, Say)>| {
+        let script: Vec<_> = lost.iter().cloned().chain(says).collect();
+        live(&*backend, "P1/O1", &terms, true, &script)
+    };
+    let found = again(vec![("/cancel", Answer(booking(1, "CANCELLED")))]);
+    assert_eq!(found.len(), 1, "released at the second try: {found:?}");
+    assert!(found[0].contains("a hold got no answer"), "{found:?}");
+    let found = again(vec![("/cancel", Lost), ("", Answer(booking(1, "ON_HOLD")))]);
     assert!(found.iter().any(|found| found.contains("could not be released")), "a hold left over is named: {found:?}");
+    let found = again(vec![("/cancel", Lost), ("", Html(502))]);
+    assert!(found.iter().any(|found| found.contains("is not known")), "so is one that nobody knows of: {found:?}");
 }
 
 #[test]
@@ -1071,7 +1211,7 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
             { "id": "u-adult", "restrictions": { "accompaniedBy": [] } },
             { "id": "u-child", "restrictions": { "accompaniedBy": ["u-adult"] } },
             { "id": "u-four", "restrictions": { "minQuantity": 4, "maxQuantity": null } },
-            { "id": "u-named", "requiredContactFields": ["firstName", "lastName"] },
+            { "id": "u-named", "requiredContactFields": ["firstName", "emailAddress"] },
         ]);
         let script = [
             ("/supplier", Answer(json!({ "id": "s" }))),
@@ -1098,7 +1238,7 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
         "{found:?}"
     );
     let found = look(json!([]), json!([]), "u-named");
-    assert!(found.len() == 1 && found[0].contains("requires firstName, lastName of each guest"), "{found:?}");
+    assert!(found.len() == 1 && found[0].contains("requires emailAddress of each guest"), "{found:?}");
 }
 
 #[test]

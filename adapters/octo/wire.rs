@@ -2,6 +2,8 @@
 
 //! The JSON of OCTO, as far as we read and write it. Never leaves this folder. Unknown fields and words are tolerated everywhere.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /availability`.
@@ -39,21 +41,27 @@ pub(super) struct ReserveRequest<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UnitItemOut<'a> {
-    pub(super) uuid: String,
+    pub(super) uuid: Cow<'a, str>,
     pub(super) unit_id: &'a str,
+    /// Only where the unit wants to know who comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contact: Option<ContactOut>,
 }
 
-/// Body of `POST /bookings/{uuid}/confirm`. Units are not repeated: a list would replace the reserved one.
+/// Body of `POST /bookings/{uuid}/confirm`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConfirmRequest<'a> {
     pub(super) reseller_reference: &'a str,
     pub(super) email_receipt: bool,
     pub(super) contact: ContactOut,
+    /// Every unit that is held, or none: the list replaces the reserved one, so it is sent only where units want contacts of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unit_items: Vec<UnitItemOut<'a>>,
 }
 
 /// Guests' data in clear: it is who the supplier is asked to admit.
-#[derive(Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContactOut {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +174,8 @@ pub(super) struct AvailabilityIn {
     pub(super) available: Option<bool>,
     pub(super) status: Option<String>,
     pub(super) vacancies: Option<i64>,
+    /// The last moment at which it can be booked.
+    pub(super) utc_cutoff_at: Option<String>,
 }
 
 /// A booking.
@@ -196,6 +206,8 @@ pub(super) struct BookingIn {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct UnitItemIn {
+    pub(super) uuid: Option<String>,
+    pub(super) unit_id: Option<String>,
     pub(super) utc_redeemed_at: Option<String>,
     pub(super) ticket: Option<TicketIn>,
 }

@@ -155,7 +155,7 @@ fn without_facts<T>(op: TicketOp, response: &HttpResponse) -> CallResult<T> {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::TOO_EARLY | StatusCode::REQUEST_TIMEOUT => {
             retry(response, format!("{} from the back-end", status.as_u16()))
         }
-        StatusCode::SERVICE_UNAVAILABLE if retry_after(&response.headers).is_some() => {
+        StatusCode::SERVICE_UNAVAILABLE if retry_after(response).is_some() => {
             retry(response, "503 from the back-end, which says when to come again".into())
         }
         // A question executes nothing.
@@ -175,7 +175,7 @@ fn refuses_signature(status: StatusCode) -> String {
 }
 
 fn retry<T>(response: &HttpResponse, why: String) -> CallResult<T> {
-    CallResult::Retry { why: why.into(), after: retry_after(&response.headers) }
+    CallResult::Retry { why: why.into(), after: retry_after(response) }
 }
 
 fn unknown<T>(why: String) -> CallResult<T> {

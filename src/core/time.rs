@@ -123,6 +123,10 @@ impl UnixMillis {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         chrono::DateTime::parse_from_rfc3339(text).ok().and_then(|t| Self(t.timestamp_millis()).told())
     }
+    /// Reads the date of an HTTP header (RFC 9110, 5.6.7), from 1900 to 9999.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc2822(text.trim()).ok().and_then(|t| Self(t.timestamp_millis()).told())
+    }
     /// From whole seconds as a partner tells them, from 1900 to 9999.
     pub fn told_in_seconds(seconds: i64) -> Option<Self> {
         seconds.checked_mul(1_000).and_then(|millis| Self(millis).told())

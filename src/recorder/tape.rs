@@ -192,6 +192,9 @@ pub enum Back {
         status: u16,
         /// `Retry-After`, where there was one.
         retry_after: Option<String>,
+        /// `Date`: by the partner's clock, which its own times are judged by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        date: Option<String>,
         /// Its body.
         body: String,
     },
@@ -499,15 +502,16 @@ impl Transport for Recording {
     }
 }
 
+fn header_of(response: &HttpResponse, name: &http::HeaderName) -> Option<String> {
+    response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
 fn went(call: &Call, answer: &Result<HttpResponse, TransportError>, took: Millis) -> Went {
     let back = match answer {
         Ok(response) => Back::Answered {
             status: response.status.as_u16(),
-            retry_after: response
-                .headers
-                .get(http::header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
+            retry_after: header_of(response, &http::header::RETRY_AFTER),
+            date: header_of(response, &http::header::DATE),
             body: String::from_utf8_lossy(&response.body).into_owned(),
         },
         Err(TransportError::NotSent { .. }) => Back::NotSent,

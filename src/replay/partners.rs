@@ -220,10 +220,12 @@ fn path_of(url: &str) -> &str {
 
 fn respond(back: &Back) -> Result<HttpResponse, TransportError> {
     match back {
-        Back::Answered { status, retry_after, body } => {
+        Back::Answered { status, retry_after, date, body } => {
             let mut headers = HeaderMap::new();
-            if let Some(after) = retry_after.as_deref().and_then(|after| HeaderValue::from_str(after).ok()) {
-                headers.insert(header::RETRY_AFTER, after);
+            for (name, text) in [(header::RETRY_AFTER, retry_after), (header::DATE, date)] {
+                if let Some(value) = text.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+                    headers.insert(name, value);
+                }
             }
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Ok(HttpResponse { status, headers, body: body.clone().into() })
@@ -277,7 +279,7 @@ mod tests {
     const THEN: UnixMillis = UnixMillis(1_795_226_400_000);
 
     fn went(method: &str, path: &str, body: &str, said: &str) -> Went {
-        let back = Back::Answered { status: 200, retry_after: None, body: said.to_owned() };
+        let back = Back::Answered { status: 200, retry_after: None, date: None, body: said.to_owned() };
         let url = format!("https://partner.example{path}");
         let (method, body) = (method.to_owned(), body.to_owned());
         Went { method, url, body, back, took: Millis(1), order: None, decided: None }

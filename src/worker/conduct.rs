@@ -111,6 +111,9 @@ impl Worker {
         if let Some(span) = span {
             span.end(answer.as_ref().ok().map(|response| response.status.as_u16()));
         }
+        if let (Some(job), Some(theirs)) = (what.job(), answer.as_ref().ok().and_then(HttpResponse::date)) {
+            self.lanes.clock_seen(&job.destination, theirs - self.engine.clock().now());
+        }
         Conducted { answer, at, took: self.since(started), key: call.key, message }
     }
 

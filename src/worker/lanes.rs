@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ticketbridge_core::{OrderId, UnixMillis};
+use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{Job, LaneRoom};
 use tokio::sync::Notify;
 
@@ -22,6 +22,8 @@ pub use crate::worker::breaker::{FAILURES_TO_OPEN, Fault};
 const SICK_MAX: usize = 10_000;
 /// The share of a lane's places for sick orders, and the share that is always kept free of them: one in so many.
 const SHARE: u32 = 4;
+/// Clocks that differ by no more than this are taken for the same: an answer's date is told in seconds, and is on its way for a while.
+const CLOCK_OFF_MAX: Millis = Millis::seconds(30);
 
 /// Whether a destination is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub struct LaneState {
     pub last_ok_at: Option<UnixMillis>,
     /// What it last did wrong.
     pub last_error: Option<String>,
+    /// By how much its clock goes before ours, where that is more than a network can explain.
+    pub clock_off: Option<Millis>,
 }
 
 #[derive(Default)]
@@ -81,6 +85,7 @@ struct Lane {
     per_second: u32,
     last_ok_at: Option<UnixMillis>,
     last_error: Option<String>,
+    clock_off: Option<Millis>,
     /// More was due than there was room for.
     has_more: bool,
     /// A person holds it back, as far as this instance has heard.
@@ -137,6 +142,7 @@ impl Lanes {
             breaker: lane.map_or(BreakerState::Closed, breaker),
             last_ok_at: lane.and_then(|lane| lane.last_ok_at),
             last_error: lane.and_then(|lane| lane.last_error.clone()),
+            clock_off: lane.and_then(|lane| lane.clock_off),
         }
     }
 
@@ -234,6 +240,21 @@ impl Lanes {
         };
         if lane.breaker.failed(&job.order, fault, was_known, now) {
             tracing::warn!(destination = %job.destination, "the breaker opens, several orders failed in a row: {why}");
+        }
+    }
+
+    /// By how much the destination's clock goes before ours, by what an answer said. Its times (the end of a hold, a deadline) and ours mean
+    /// different moments where they differ much; a person mends the clock that is wrong.
+    pub fn clock_seen(&self, destination: &str, off: Millis) {
+        let clock_off = (off.0.abs() > CLOCK_OFF_MAX.0).then_some(off);
+        let mut all = self.all();
+        let Some(lane) = all.get_mut(destination) else { return };
+        let was = std::mem::replace(&mut lane.clock_off, clock_off);
+        match (was, clock_off) {
+            (None, Some(off)) => tracing::warn!(%destination, seconds = off.0 / 1_000,
+                "a partner's clock and ours differ; its times are read by its own clock where they can be"),
+            (Some(_), None) => tracing::info!(%destination, "a partner's clock and ours agree again"),
+            (None, None) | (Some(_), Some(_)) => {}
         }
     }
 

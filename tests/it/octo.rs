@@ -539,6 +539,65 @@ async fn a_place_is_held_before_a_booking_is_accepted() {
     assert_eq!(books(&bridge, |books| books.violations.clone()), Vec::<String>::new());
 }
 
+/// A supplier that wants to know who each unit is for refuses a confirmation without; a list of units replaces what was reserved.
+#[tokio::test]
+async fn each_unit_is_told_its_guest_where_the_supplier_wants_to_know() {
+    for hold_at in ["booking", "ticketing"] {
+        let bridge = start(&format!("hold_at = \"{hold_at}\"\n")).await;
+        books(&bridge, |books| books.switches.unit_contacts = &["fullName", "phoneNumber"]);
+        booked(&bridge).await;
+        bridge.drain().await;
+        let order = order(&bridge).await;
+        let ticketing = &order.booking.as_ref().expect("a booking").ticketing;
+        assert_eq!((ticketing.state, ticketing.tickets.len()), (TicketingState::Issued, 4), "{hold_at}");
+        let guests = books(&bridge, |books| {
+            let all: Vec<_> = books.all().map(|(_, booked)| booked.guests().join(", ")).collect();
+            all
+        });
+        assert_eq!(guests.len(), 1, "{guests:?}");
+        assert!(guests[0].split(", ").count() == 4 && !guests[0].contains(", ,"), "{guests:?}");
+        assert_eq!(books(&bridge, |books| books.violations.clone()), Vec::<String>::new());
+    }
+}
+
+/// Holds end by the supplier's clock; that it and ours differ is shown to whoever can mend one of them.
+#[tokio::test]
+async fn a_supplier_whose_clock_is_wrong_is_judged_by_it_and_named() {
+    for off in [Millis::minutes(-40), Millis::minutes(40), Millis(0)] {
+        let bridge = start("hold_at = \"booking\"\n").await;
+        books(&bridge, |books| books.switches.clock_off_ms = off.0);
+        booked(&bridge).await;
+        bridge.drain().await;
+        assert_eq!(state(&bridge).await, TicketingState::Issued, "{off:?}");
+        assert_eq!(books(&bridge, |books| books.all().map(|(_, booked)| booked.extended).sum::<u32>()), 0, "{off:?}");
+        let all = bridge.get("backends").await.expect(200).json();
+        let ours = all["items"].as_array().and_then(|all| all.iter().find(|one| one["id"] == "ventrata"));
+        let shown = ours.expect("ours")["clock_off_s"].as_i64();
+        assert_eq!(shown.is_some(), off.0 != 0, "{all}");
+        assert!(shown.is_none_or(|shown| (shown - off.0 / 1_000).abs() <= 2), "{shown:?} of {off:?}");
+    }
+}
+
+/// What the supplier made of a booking and will not take back is shown at once, not when the attempts are used up.
+#[tokio::test]
+async fn what_cannot_be_given_back_is_shown_while_it_is_asked_for() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.loses_units = 1);
+    booked(&bridge).await;
+    for _ in 0..2 {
+        bridge.partners.next("/cancel", Outcome::Says(400, json!({ "error": "UNPROCESSABLE_ENTITY" })));
+    }
+    bridge.drain().await;
+    let shown = bridge.order("V100").await;
+    assert_eq!(shown["attention"]["kind"], "quantity_differs", "{shown}");
+    let sentence = shown["attention"]["sentence"].as_str().unwrap_or_default();
+    assert!(sentence.contains("4 units") && sentence.contains("does not take it back"), "{shown}");
+    pass(&bridge, 8, Millis::seconds(60)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Failed);
+    assert_eq!(live(&bridge, &order(&bridge).await), 0, "it is asked for until it is done");
+    assert!(bridge.partners.sent(CALLBACK).is_empty(), "nothing is shown to the guest");
+}
+
 #[tokio::test]
 async fn no_room_at_the_supplier_is_out_of_stock_in_the_answer() {
     let bridge = start("hold_at = \"booking\"\n").await;

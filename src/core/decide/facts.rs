@@ -259,9 +259,9 @@ fn unknown(draft: &mut Draft, booking: &Booking, why: &FreeText) {
     if matches!(booking.ticketing.state, TicketingState::Queued | TicketingState::Requested) {
         draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() });
     }
-    // It answered, and nobody knows the word: asking again does not help, a person does.
+    // It answered with something that asking again does not mend: a person is told at once, and not when the attempts are used up.
     let kind = AttentionKind::of_refusal(why.reveal());
-    if kind == AttentionKind::UnknownStatus {
+    if kind != AttentionKind::TicketingFailed {
         draft.flag(kind, why.to_string());
     }
 }

@@ -3,12 +3,12 @@
 //! A call of ours to a partner, and what its answer means.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 use crate::quoted::{ForeignCode, FreeText, Quoted};
-use crate::time::Millis;
+use crate::time::{Millis, UnixMillis};
 
 /// Why a call cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,13 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body, up to the response cap.
     pub body: Bytes,
+}
+
+impl HttpResponse {
+    /// When it was given, by the clock of whoever gave it (`Date`), to the second.
+    pub fn date(&self) -> Option<UnixMillis> {
+        self.headers.get(header::DATE)?.to_str().ok().and_then(UnixMillis::parse_http_date)
+    }
 }
 
 impl fmt::Debug for HttpResponse {

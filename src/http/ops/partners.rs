@@ -94,6 +94,7 @@ fn shown<'p>(request: &Request, partner: &'p Partner, known: &Known) -> partners
         dead: count(JobState::Dead),
         last_ok_at: Time::maybe(lane.last_ok_at, partner.zone),
         last_error: lane.last_error.as_deref().map(Quoted::text),
+        clock_off_s: lane.clock_off.map(|off| off.0 / 1_000),
     }
 }
 

@@ -47,6 +47,10 @@ impl Booked {
     pub fn units(&self) -> usize {
         self.units.len()
     }
+    /// The names of those who come with its units, one for each; empty where nobody told.
+    pub fn guests(&self) -> Vec<&str> {
+        self.units.iter().map(|unit| unit["contact"]["fullName"].as_str().unwrap_or_default()).collect()
+    }
     /// When it begins, as its place says.
     pub fn starts(&self) -> Option<String> {
         self.slot.as_ref().map(SlotOf::start)
@@ -359,6 +363,13 @@ impl Books {
         let (switches, now) = (self.switches.clone(), self.now);
         let Some(booked) = self.bookings.get_mut(uuid) else { return self.unknown() };
         let is_over = booked.expires_at <= now;
+        // A list replaces the reserved one, with whatever it leaves out.
+        let told = body["unitItems"].as_array().filter(|units| !units.is_empty());
+        let units = told.unwrap_or(&booked.units).clone();
+        let knows = |unit: &Value| switches.unit_contacts.iter().all(|field| unit["contact"][*field].is_string());
+        if booked.status == Status::OnHold && !units.iter().all(knows) {
+            return refuse(400, "BAD_REQUEST");
+        }
         match booked.status {
             Status::OnHold if is_over && !switches.confirms_late => return refuse(400, "INVALID_BOOKING_UUID"),
             Status::OnHold => {
@@ -374,6 +385,7 @@ impl Books {
             }
         }
         booked.confirmed += 1;
+        booked.units = units;
         booked.contact = body["contact"].clone();
         booked.confirmed_at = (booked.status == Status::Confirmed).then_some(now);
         if let Some(reference) = body["resellerReference"].as_str() {

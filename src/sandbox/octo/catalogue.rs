@@ -51,7 +51,8 @@ impl Books {
                 "availabilityLocalStartTimes": times.unwrap_or_else(|| vec!["00:00"]), "cancellationCutoff": "0 hours",
                 "cancellationCutoffAmount": 0, "cancellationCutoffUnit": "hour", "requiredContactFields": contact,
                 "restrictions": { "minUnits": 1, "maxUnits": null },
-                "units": [{ "id": UNIT, "internalName": "Adult", "reference": null, "type": "ADULT", "requiredContactFields": contact,
+                "units": [{ "id": UNIT, "internalName": "Adult", "reference": null, "type": "ADULT",
+                    "requiredContactFields": self.switches.unit_contacts,
                     "restrictions": { "minAge": 0, "maxAge": 99, "idRequired": false, "minQuantity": null, "maxQuantity": null,
                         "paxCount": 1, "accompaniedBy": contact } }] }] })
     }

@@ -115,6 +115,12 @@ impl SimOcto {
         Router::new().fallback(answer).with_state(self.inside())
     }
 
+    /// The present by its own clock.
+    fn own_now(&self) -> i64 {
+        let off = self.with_books(|books| books.switches.clock_off_ms);
+        self.time().now_ms() + off
+    }
+
     fn inside(&self) -> Self {
         Self { machine: self.machine.inside() }
     }
@@ -243,7 +249,7 @@ impl Came {
     }
 
     fn carry_out(&self, octo: &SimOcto, late: bool) -> Said {
-        let now = octo.time().now_ms();
+        let now = octo.own_now();
         octo.with_books(|books| self.asked_of(books, now, late))
     }
 
@@ -339,7 +345,7 @@ async fn answer(
             said(&octo, &came, (200, json!({ "ok": true })))
         }
         Some(Fault::Claimed) => {
-            let now = octo.time().now_ms();
+            let now = octo.own_now();
             let (status, body) = octo.with_books(|books| {
                 let mut before = books.clone();
                 let said = came.asked_of(books, now, false);
@@ -383,9 +389,15 @@ fn own_error(octo: &SimOcto, came: &Came) -> Response<Body> {
             octo.note((Party::Bridge, Party::Supplier), came.name(), came.at, Ending::Failed, "HTTP 502".to_owned());
             let response =
                 Response::builder().status(StatusCode::BAD_GATEWAY).header(header::CONTENT_TYPE, "text/html");
+            let response = response.header(header::DATE, http_date(octo.own_now()));
             response.body(Body::from("<html><body>502 Bad Gateway</body></html>")).unwrap_or_default()
         }
     }
+}
+
+fn http_date(ms: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(ms)
+        .map_or_else(String::new, |at| at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 fn said(octo: &SimOcto, came: &Came, (status, body): Said) -> Response<Body> {
@@ -399,7 +411,8 @@ fn said(octo: &SimOcto, came: &Came, (status, body): Said) -> Response<Body> {
     octo.note((Party::Bridge, Party::Supplier), came.name(), came.at, ending, word);
     let mut response = Response::builder()
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .header(header::CONTENT_TYPE, "application/json");
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::DATE, http_date(octo.own_now()));
     if let Some(capabilities) =
         came.capabilities.clone().filter(|_| octo.with_books(|b| b.switches.repeats_capabilities))
     {

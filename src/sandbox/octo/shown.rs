@@ -32,7 +32,7 @@ impl Books {
                     { "deliveryFormat": "PDF_URL", "deliveryValue": format!("https://supplier.example/t/{short}/{index}") }] })
             });
             json!({ "uuid": unit["uuid"], "resellerReference": null, "supplierReference": null, "unitId": unit["unitId"],
-                "status": unit_status, "utcRedeemedAt": redeemed, "contact": contact(&Value::Null), "ticket": ticket })
+                "status": unit_status, "utcRedeemedAt": redeemed, "contact": contact(&unit["contact"]), "ticket": ticket })
         });
         let cancellation =
             booked.cancelled_at.map(|at| json!({ "refund": "FULL", "reason": null, "utcCancelledAt": utc(at) }));

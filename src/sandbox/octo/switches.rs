@@ -57,6 +57,10 @@ pub struct Switches {
     pub pushes_twice: bool,
     /// Tickets that were sold show other codes than they did.
     pub newer_codes: bool,
+    /// What it wants to know of the guest of each unit.
+    pub unit_contacts: &'static [&'static str],
+    /// By how much its clock goes before everybody else's.
+    pub clock_off_ms: i64,
     /// A word for how every booking stands that is none of OCTO's.
     pub own_status: Option<&'static str>,
 }
@@ -111,6 +115,8 @@ impl Default for Switches {
             start_times: vec!["00:00"],
             pushes_twice: false,
             newer_codes: false,
+            unit_contacts: &[],
+            clock_off_ms: 0,
             own_status: None,
         }
     }

@@ -278,8 +278,11 @@ fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpR
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let has_capabilities = call.headers.contains_key("octo-capabilities");
         let asked = Asked { method: call.method.as_str(), path, query, key, has_capabilities, body };
-        let (status, said) = books.call(&asked, *now, false);
-        return response(status, &said);
+        let its_now = *now + books.switches.clock_off_ms;
+        let (status, said) = books.call(&asked, its_now, false);
+        let mut response = response(status, &said);
+        response.headers.insert(http::header::DATE, http_date(its_now));
+        return response;
     }
     let gate = &mut state.gate;
     // A platform of bookings takes what it is asked, and tells what came of it by an event.
@@ -300,6 +303,11 @@ fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpR
         return reservation(known);
     }
     gate.get(id).map_or_else(|| response(404, &json!({})), reservation)
+}
+
+fn http_date(ms: i64) -> http::HeaderValue {
+    let at = chrono::DateTime::from_timestamp_millis(ms).expect("a time of a test");
+    http::HeaderValue::from_str(&at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).expect("a date")
 }
 
 fn reservation(known: &Reservation) -> HttpResponse {

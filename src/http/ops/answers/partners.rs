@@ -28,6 +28,8 @@ pub(crate) struct Partner<'a> {
     pub(crate) last_ok_at: Option<Time>,
     #[schemars(with = "Option<String>")]
     pub(crate) last_error: Option<Quoted>,
+    /// By how many seconds its clock goes before ours, where they differ by more than 30.
+    pub(crate) clock_off_s: Option<i64>,
 }
 
 /// How full a code pool is.
