@@ -53,19 +53,9 @@ fn utc(at: UnixMillis) -> String {
     at.rfc3339(TimeZone::UTC).replace("+00:00", "Z")
 }
 
-/// Digits behind the point of a currency (ISO 4217): amounts are told in the minor unit.
-fn precision(currency: &Currency) -> u32 {
-    match currency.0.as_str() {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
-}
-
 fn pricing(currency: &Currency, amount: i64) -> Value {
     json!({ "original": amount, "retail": amount, "net": amount, "currency": currency.0,
-        "currencyPrecision": precision(currency), "includedTaxes": [] })
+        "currencyPrecision": currency.decimals(), "includedTaxes": [] })
 }
 fn unit_pricing(currency: &Currency, amount: i64) -> Value {
     let mut priced = pricing(currency, amount);

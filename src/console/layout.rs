@@ -275,8 +275,8 @@ pub(crate) fn in_units(currency: &Value) -> [(&'static str, String); 1] {
 pub(crate) fn amount(name: &str, label: String, currency: &Value, is_needed: bool) -> Markup {
     let currency = text(currency);
     let (mode, pattern) = match decimals(&currency) {
-        0 => ("numeric", "[0-9,]*"),
-        _ => ("decimal", "[0-9,]+([.][0-9]{1,2})?"),
+        0 => ("numeric", "[0-9,]*".to_owned()),
+        places => ("decimal", format!("[0-9,]+([.][0-9]{{1,{places}}})?")),
     };
     html! {
         input type="hidden" name="currency" value=(currency);

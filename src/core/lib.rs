@@ -10,6 +10,7 @@
 //! each question), [`evolve`] (what then is true), [`policy`] (what it does by itself).
 
 pub mod ciphers;
+pub mod currency;
 pub mod decide;
 pub mod evolve;
 pub mod id;
