@@ -57,6 +57,7 @@ pub(super) struct Reserve<'a> {
     pub(super) product: (&'a str, &'a str),
     pub(super) availability: Option<&'a str>,
     pub(super) units: Vec<Unit<'a>>,
+    pub(super) currency: Option<&'a str>,
 }
 
 /// The address of one booking.
@@ -96,16 +97,18 @@ pub(super) fn availability(
     (product_id, option_id): (&str, &str),
     (from, to): (Date, Date),
     party: Option<&Party<'_>>,
+    currency: Option<&str>,
 ) -> Call {
     let units = party.map(|party| UnitCount { id: party.unit, quantity: party.count }).into_iter().collect();
     let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
-    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units };
+    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units, currency };
     post(octo, collection(octo, "/availability"), &body, octo.timeouts.read)
 }
 
 pub(super) fn calendar(octo: &Octo, (product_id, option_id): (&str, &str), (from, to): (Date, Date)) -> Call {
     let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
-    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units: Vec::new() };
+    let (units, currency) = (Vec::new(), None);
+    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units, currency };
     post(octo, collection(octo, "/availability/calendar"), &body, octo.timeouts.read)
 }
 
@@ -120,6 +123,7 @@ pub(super) fn reserve(octo: &Octo, wanted: Reserve<'_>, reseller_reference: &str
         expiration_minutes: octo.hold_minutes(),
         reseller_reference,
         unit_items,
+        currency: wanted.currency,
     };
     // Its uuid is what the supplier knows a repeat by.
     let key = Some(wanted.uuid.to_owned());

@@ -256,6 +256,15 @@ impl<'a> Live<'a> {
             let sentence = format!("one copy books {books} of unit {}, which is sold {range} at once", unit.id);
             self.wrong(sentence, "change visitors_per_unit, or name another unit");
         }
+        if let Some((price, currency)) = configured.sold_for
+            && let Some(each) = map::cost_from(unit, currency)
+            && let Some(cost) = each.checked_mul(i64::try_from(books).unwrap_or(i64::MAX))
+            && cost > price
+        {
+            let (asks, price) = (currency.shown(cost), currency.shown(price));
+            let sentence = format!("the supplier asks {asks} at least for one copy, which is sold for {price}");
+            self.warn(sentence, "look at its price, there and here");
+        }
         let missing = not_told(&unit.required_contact_fields);
         if !missing.is_empty() {
             let sentence =
@@ -404,17 +413,20 @@ impl LiveCheck for Live<'_> {
         let unit = map::unit_id(&terms, self.product.as_ref(), &option).unwrap_or_default();
         let count = usize::try_from(product.visitors_per_unit).unwrap_or(1).max(1);
         let party = calls::Party { unit: &unit, count };
+        let sold_for = product.sold_for.filter(|_| self.octo.spec.table.price_check);
+        let currency = sold_for.map(|(_, currency)| currency.0.as_str());
         let (date, slot) = self.free.clone().unwrap_or((today, None));
         let call = match self.ask {
             Ask::Supplier | Ask::Capabilities | Ask::Over => return None,
             Ask::Product => calls::product(self.octo, id),
             Ask::Calendar => Ok(calls::calendar(self.octo, (id, &option), (today, today.plus_days(DAYS_AHEAD)))),
-            Ask::Slots => Ok(calls::availability(self.octo, (id, &option), (date, date), Some(&party))),
+            Ask::Slots => Ok(calls::availability(self.octo, (id, &option), (date, date), Some(&party), currency)),
             Ask::Hold => {
                 let uuid = self.uuid.as_str();
                 let units =
                     calls::Unit::of_party(uuid, &party, stand_ins(self.product.as_ref(), (&option, &unit), count));
-                let held = calls::Reserve { uuid, product: (id, &option), availability: slot.as_deref(), units };
+                let held =
+                    calls::Reserve { uuid, product: (id, &option), availability: slot.as_deref(), units, currency };
                 Ok(calls::reserve(self.octo, held, "ticketbridge check"))
             }
             Ask::Release => {

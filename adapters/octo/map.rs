@@ -4,16 +4,17 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize as _;
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::message::{Keeps, NewTicket};
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;
-use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
+use ticketbridge_core::product::{BackendTerms, Currency, RedeemWhen, Slot};
 use ticketbridge_core::quoted::{ForeignNumber, FreeText};
 use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
 
-use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
+use super::wire::{AvailabilityIn, BookingIn, ContactOut, PriceIn, ProductIn, TicketIn, UnitIn};
 use crate::one_reading;
 use crate::reading::{partner_text, unusable_code};
 
@@ -69,6 +70,22 @@ pub(super) fn keeps(booking: &BookingIn) -> Option<Keeps> {
         "PARTIAL" => Some(Keeps::Part),
         _ => None,
     }
+}
+
+/// What a booking costs us, in the minor unit of `currency`; `None` where the supplier does not say, or says it in another currency.
+pub(super) fn cost(booking: &BookingIn, currency: &Currency) -> Option<i64> {
+    cost_of(PriceIn::deserialize(booking.pricing.as_ref()?).ok()?, currency)
+}
+
+/// The lowest of what one of a unit costs us on any day.
+pub(super) fn cost_from(unit: &UnitIn, currency: &Currency) -> Option<i64> {
+    let all = Vec::<PriceIn>::deserialize(unit.pricing_from.as_ref()?).ok()?;
+    all.into_iter().filter_map(|price| cost_of(price, currency)).min()
+}
+
+fn cost_of(price: PriceIn, currency: &Currency) -> Option<i64> {
+    let told = price.net.filter(|_| price.currency.eq_ignore_ascii_case(&currency.0))?;
+    currency.of_decimals(told, price.currency_precision)
 }
 
 /// Whether the hold runs out before `at`.

@@ -35,6 +35,8 @@ pub(super) const KEYS: &[&str] = &[
 ];
 pub(super) const SECRETS: &[&str] = &["key", "hint_secret"];
 
+/// The extension by which prices are told.
+const PRICING: &str = "octo/pricing";
 /// The forms of a ticket that OCTO has a word for.
 const FORMATS: &[&str] = &["QRCODE", "CODE128", "AZTECCODE", "PDF_URL", "PKPASS_URL"];
 /// Those that every channel can show.
@@ -55,6 +57,7 @@ impl Octo {
         let key = settings.text("key", "write the key that the supplier gave you, best from { env = \"NAME\" }");
         let authorization = key.and_then(|key| sensitive(&mut settings, key));
         let capabilities = settings.texts("capabilities").unwrap_or_default();
+        let tells_prices = capabilities.iter().any(|id| *id == PRICING);
         let capabilities = HeaderValue::from_str(&capabilities.join(", ")).ok();
         if capabilities.is_none() {
             settings.problem(
@@ -95,7 +98,7 @@ impl Octo {
         let read = base_url.zip(authorization).zip(capabilities);
         let ((base_url, authorization), capabilities) = settings.finish(read)?;
         let time_zone = time_zone.unwrap_or(TimeZone::UTC);
-        let spec = spec(watch);
+        let spec = spec(watch, tells_prices);
         Ok(Box::new(Self {
             id: id.to_owned(),
             base_url,
@@ -157,7 +160,7 @@ fn sensitive(settings: &mut Settings<'_>, key: &str) -> Option<HeaderValue> {
 }
 
 /// What an OCTO system can do. Partial cancellation would be an update, which whole orders do not need.
-fn spec(watch: WatchPlan) -> BackendSpec {
+fn spec(watch: WatchPlan, tells_prices: bool) -> BackendSpec {
     let table = BackendTable {
         hold: true,
         async_issue: true,
@@ -168,7 +171,7 @@ fn spec(watch: WatchPlan) -> BackendSpec {
         resend: false,
         lookup_by_reference: true,
         redemption: RedemptionNews::Polled,
-        price_check: false,
+        price_check: tells_prices,
     };
     BackendSpec {
         // Every repeat begins with a question.

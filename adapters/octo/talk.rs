@@ -107,6 +107,8 @@ pub(super) struct Talk<'a> {
     said: Option<TicketFacts>,
     /// What it keeps of the price of what was cancelled.
     keeps: Option<Keeps>,
+    /// That it costs more than it was sold for.
+    remark: Option<FreeText>,
     /// An answer was about something else: unless a later one tells how it stands, a person hears of that.
     is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
@@ -129,7 +131,7 @@ impl<'a> Talk<'a> {
             Goal::Issue | Goal::Look | Goal::Void | Goal::Release { .. } | Goal::Renew => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
-        let (product, availability, refusal, said, keeps, end) = (None, None, None, None, None, None);
+        let (product, availability, refusal, said, keeps, remark, end) = (None, None, None, None, None, None, None);
         let (held, their_now, is_astray) = (None, None, false);
         Self {
             octo,
@@ -148,6 +150,7 @@ impl<'a> Talk<'a> {
             refusal,
             said,
             keeps,
+            remark,
             is_astray,
             end,
         }
@@ -211,6 +214,28 @@ impl<'a> Talk<'a> {
     /// The present by the supplier's clock, which its holds and closing times are told by; by ours, where it tells none.
     fn now_there(&self, cx: &Context<'_>) -> UnixMillis {
         self.their_now.unwrap_or(cx.now)
+    }
+
+    /// In which currency prices are wanted, where the supplier tells them.
+    fn currency(&self) -> Option<&str> {
+        self.octo.spec.table.price_check.then_some(&self.order.money.currency.0)
+    }
+
+    /// That the supplier asks more for a booking than it was sold for. It stands all the same: it was sold, and a person looks at the prices.
+    fn sold_below_cost(&self, found: &BookingIn) -> Option<FreeText> {
+        self.currency()?;
+        let money = &self.order.money;
+        let cost = map::cost(found, &money.currency)?;
+        // Of an order that lost units, as much as those are of it that are left.
+        let (left, all) = (i128::from(self.copies_of(found)), i128::from(self.order.quantity.max(1)));
+        let sold = i64::try_from(i128::from(money.gross) * left / all).unwrap_or(money.gross);
+        let (asks, sold_for) = (money.currency.shown(cost), money.currency.shown(sold));
+        (cost > sold).then(|| {
+            let sentence = format!(
+                "the supplier asks {asks} for what was sold for {sold_for}: look at the product's price, there and here"
+            );
+            FreeText::our_own(sentence.as_str())
+        })
     }
 
     /// Who comes with each of `count` units, where the unit wants to know.
@@ -301,6 +326,7 @@ impl<'a> Talk<'a> {
             && let Some(facts) = self.tickets_of(found).or_else(|| self.said.take())
             && !self.comes_too_late(&facts, cx)
         {
+            self.remark = self.sold_below_cost(found);
             return self.done(facts);
         }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
@@ -539,7 +565,13 @@ impl<'a> Talk<'a> {
                 let party = calls::Party { unit: &unit, count: self.units() };
                 (
                     "availability",
-                    calls::availability(octo, (self.product_id, self.option_id()), (date, date), Some(&party)),
+                    calls::availability(
+                        octo,
+                        (self.product_id, self.option_id()),
+                        (date, date),
+                        Some(&party),
+                        self.currency(),
+                    ),
                 )
             }
             Ask::Reserve => {
@@ -554,6 +586,7 @@ impl<'a> Talk<'a> {
                     product,
                     availability: self.availability.as_ref().map(|(id, _)| id.as_str()),
                     units: calls::Unit::of_party(&uuid, &party, contacts),
+                    currency: self.currency(),
                 };
                 ("reserve", calls::reserve(octo, reserve, self.booking.id.as_str()))
             }
@@ -787,6 +820,10 @@ impl Conversation for Talk<'_> {
                 self.heard_cancel(heard, cx);
             }
         }
+    }
+
+    fn remark(&self) -> Option<FreeText> {
+        self.remark.clone()
     }
 
     fn unanswered(&mut self, silence: Silence) {

@@ -914,9 +914,10 @@ fn the_wire_carries_one_unit_for_each_visitor_and_no_mail() {
     assert_eq!(
         *body,
         json!({ "productId": "P1", "optionId": "O1", "localDateStart": "2026-12-01", "localDateEnd": "2026-12-01",
-            "units": [{ "id": "u-adult", "quantity": 4 }] })
+            "units": [{ "id": "u-adult", "quantity": 4 }], "currency": "CNY" })
     );
     let (url, body) = &bodies[2];
+    assert_eq!(body["currency"], "CNY", "prices are asked for in the order's currency");
     assert_eq!(url, "https://supplier.example/octo/bookings/");
     assert_eq!((&body["uuid"], &body["expirationMinutes"]), (&json!(uuid(1)), &json!(20)));
     assert_eq!((&body["resellerReference"], &body["availabilityId"]), (&json!("bkg_1"), &slots()[0]["id"]));
@@ -1067,7 +1068,14 @@ fn live(
     holds: bool,
     script: &[(&str, Say)],
 ) -> Vec<String> {
-    let products = [ticketbridge_core::port::LiveProduct { code: "LP-B2", product, terms, visitors_per_unit: 2 }];
+    let currency = product::Currency("CNY".into());
+    let products = [ticketbridge_core::port::LiveProduct {
+        code: "LP-B2",
+        product,
+        terms,
+        visitors_per_unit: 2,
+        sold_for: Some((19_900, &currency)),
+    }];
     let cx = fixture::context();
     let mut talk = backend.live_check(&products, holds, [1; 16]).unwrap();
     let mut script = script.iter();
@@ -1211,6 +1219,9 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
             { "id": "u-adult", "restrictions": { "accompaniedBy": [] } },
             { "id": "u-child", "restrictions": { "accompaniedBy": ["u-adult"] } },
             { "id": "u-four", "restrictions": { "minQuantity": 4, "maxQuantity": null } },
+            { "id": "u-dear", "pricingFrom": [
+                { "original": 12000, "retail": 12000, "net": 10000, "currency": "CNY", "currencyPrecision": 2 },
+                { "original": 1, "retail": 1, "net": 1, "currency": "USD", "currencyPrecision": 2 }] },
             { "id": "u-named", "requiredContactFields": ["firstName", "emailAddress"] },
         ]);
         let script = [
@@ -1230,6 +1241,13 @@ fn what_a_supplier_requires_beyond_the_contract_is_found() {
     assert!(found.len() == 1 && found[0].contains("does not offer octo/cart"), "{found:?}");
     let offered = json!([capability("octo/pricing", true), capability("octo/questions", false)]);
     assert_eq!(look(json!(["octo/pricing"]), offered, "u-adult"), [""; 0]);
+    let dear = look(json!(["octo/pricing"]), json!([capability("octo/pricing", false)]), "u-dear");
+    assert_eq!(
+        dear,
+        [
+            "warning: product LP-B2: the supplier asks 200.00 CNY at least for one copy, which is sold for 199.00 CNY; look at its price, there and here"
+        ]
+    );
     let found = look(json!([]), json!([]), "u-child");
     assert!(found.len() == 1 && found[0].contains("together with u-adult only"), "{found:?}");
     let found = look(json!([]), json!([]), "u-four");

@@ -16,6 +16,9 @@ pub(super) struct AvailabilityRequest<'a> {
     pub(super) local_date_end: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) units: Vec<UnitCount<'a>>,
+    /// In which prices are told, with octo/pricing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) currency: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +39,9 @@ pub(super) struct ReserveRequest<'a> {
     pub(super) expiration_minutes: i64,
     pub(super) reseller_reference: &'a str,
     pub(super) unit_items: Vec<UnitItemOut<'a>>,
+    /// In which prices are told, with octo/pricing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) currency: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -133,13 +139,15 @@ pub(super) struct RestrictionsIn {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(expecting = "an object")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct UnitIn {
     pub(super) id: String,
     /// What is wanted of each guest, besides the contact of the booking.
-    #[serde(default, rename = "requiredContactFields")]
+    #[serde(default)]
     pub(super) required_contact_fields: Vec<String>,
     pub(super) restrictions: Option<UnitRestrictionsIn>,
+    /// The lowest prices of its days, one for each currency, with octo/pricing.
+    pub(super) pricing_from: Option<serde_json::Value>,
 }
 
 /// With whom a unit is sold.
@@ -201,6 +209,19 @@ pub(super) struct BookingIn {
     pub(super) unit_items: Option<Vec<UnitItemIn>>,
     /// How it was cancelled. Nothing depends on it but what is said of the money, so nothing about it makes an answer unreadable.
     pub(super) cancellation: Option<serde_json::Value>,
+    /// What it costs, with octo/pricing; the same holds for it.
+    pub(super) pricing: Option<serde_json::Value>,
+}
+
+/// A price.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(super) struct PriceIn {
+    /// What the reseller pays, in minor units; not every supplier tells.
+    pub(super) net: Option<i64>,
+    pub(super) currency: String,
+    /// Digits behind the point that the amounts are told with.
+    pub(super) currency_precision: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

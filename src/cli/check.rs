@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ticketbridge_core::port::{Context, LiveFinding, LiveProduct};
-use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::product::{BookingProduct, Currency, Ticketing};
 use ticketbridge_core::words::counted;
 use ticketbridge_core::{Millis, TimeZone};
 
@@ -165,6 +165,12 @@ fn place_of(directory: &ConfigDir, backend: &str, product: Option<&str>) -> Stri
     folder.display().to_string()
 }
 
+/// The lowest price of the vouchers that a booking stands behind.
+fn sold_for<'a>(config: &'a Config, booking: &BookingProduct) -> Option<(i64, &'a Currency)> {
+    let bound = config.vouchers.values().filter(|voucher| voucher.booking_product == booking.code);
+    bound.map(|voucher| (voucher.price, &voucher.currency)).min_by_key(|(price, _)| *price)
+}
+
 /// Asks one back-end everything that it can be asked; `None` where it cannot be asked.
 async fn ask(
     config: &Config,
@@ -182,6 +188,7 @@ async fn ask(
                 product,
                 terms,
                 visitors_per_unit: booking.visitors_per_unit,
+                sold_for: sold_for(config, booking),
             }),
             Ticketing::Backend { .. } | Ticketing::CodePool { .. } | Ticketing::None => None,
         })

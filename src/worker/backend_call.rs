@@ -128,12 +128,12 @@ impl Worker {
         (booking, op): (&Booking, TicketOp),
         verdict: Verdict,
         attempt: Option<Attempt>,
-        astray: Option<Command>,
+        beside: Option<Command>,
     ) -> Result<(), EngineError> {
         let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
         let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
         let record = |facts| Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-        let commands = verdict.facts.map(record).into_iter().chain(astray);
+        let commands = verdict.facts.map(record).into_iter().chain(beside);
         let commands = commands.map(|command| (actor.clone(), command)).collect();
         self.settle(job, verdict.end, attempt, commands).await?;
         // Perhaps the date is sold out there: the next guest should hear it before he books.

@@ -3,9 +3,10 @@
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
 use ticketbridge_core::Millis;
-use ticketbridge_core::message::{TicketFacts, TicketOp};
+use ticketbridge_core::message::{Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
+use ticketbridge_core::quoted::FreeText;
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
@@ -26,8 +27,15 @@ const OUTSIDE_MAX: Millis = Millis::seconds(12);
 /// The word for a call that never left.
 const NOT_SENT: &str = "not_sent";
 
-/// How a conversation ended, and its last call, which is not on the record yet.
-pub(crate) type Ended = (CallResult<TicketFacts>, Option<Attempt>);
+/// How a conversation ended.
+pub(crate) struct Ended {
+    /// What it came to.
+    pub(crate) result: CallResult<TicketFacts>,
+    /// Its last call, which is not on the record yet.
+    pub(crate) last: Option<Attempt>,
+    /// What a person should know of, although it went as it should.
+    pub(crate) remark: Option<FreeText>,
+}
 
 impl Worker {
     /// Carries a delivery out by a conversation.
@@ -39,7 +47,7 @@ impl Worker {
         (booking, op): (&Booking, TicketOp),
         talk: Box<dyn Conversation + '_>,
     ) -> Result<(), EngineError> {
-        let (result, last) = match self.talk(For::Delivery(job), backend, order, talk, None).await? {
+        let Ended { result, last, remark } = match self.talk(For::Delivery(job), backend, order, talk, None).await? {
             Ok(ended) => ended,
             Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await,
             Err(error) => return self.unreachable(job, &booking.id, error.to_string()).await,
@@ -55,9 +63,10 @@ impl Worker {
         };
         self.note_result(job, &result, status, reached);
         let (result, astray) = self.shown_astray(&job.destination, order, &backend.id, result);
+        let doubt = remark.map(|sentence| Command::RecordDoubt { sentence, unread: false });
         let verdict = self.judge(job, backend, order, &booking.id, op, op, result);
         let attempt = last.map(|heard| Attempt { verdict: verdict.word, summary: verdict.summary.clone(), ..heard });
-        self.settle_operation(job, backend, order, (booking, op), verdict, attempt, astray).await
+        self.settle_operation(job, backend, order, (booking, op), verdict, attempt, astray.or(doubt)).await
     }
 
     /// A key that is not accepted is nobody's refusal: the back-end is held back, its deliveries wait, deadlines go on, and a configuration
@@ -130,7 +139,7 @@ impl Worker {
         loop {
             let cx = self.context(what, None);
             let (name, call) = match talk.next(&cx) {
-                Ok(Turn::End(result)) => return Ok(Ok((result, last))),
+                Ok(Turn::End(result)) => return Ok(Ok(Ended { result, last, remark: talk.remark() })),
                 Ok(Turn::Call(name, call)) => (name, call),
                 Err(error) => return Ok(Err(error)),
             };

@@ -10,6 +10,7 @@ use ticketbridge_core::product::{Confirmation, Ticketing};
 use crate::engine::EngineError;
 use crate::worker::Worker;
 use crate::worker::conduct::For;
+use crate::worker::conversation::Ended;
 
 /// The word with which a back-end's refusal begins when it has no room.
 const NO_ROOM: &str = "no_capacity";
@@ -43,7 +44,8 @@ impl Worker {
             return Ok(Held::NotNeeded);
         };
         let id = format!("hold_{:032x}", self.engine.ids().seed().0);
-        let Ok((result, last)) = self.talk(For::Question(&id), &backend, order, talk, None).await? else {
+        let Ok(Ended { result, last, remark: _ }) = self.talk(For::Question(&id), &backend, order, talk, None).await?
+        else {
             return Ok(Held::NotNeeded);
         };
         if let Some(last) = last {

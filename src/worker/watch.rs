@@ -17,7 +17,7 @@ use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 use crate::worker::conduct::For;
-use crate::worker::conversation::KEY_REFUSED;
+use crate::worker::conversation::{Ended, KEY_REFUSED};
 
 /// Bookings that one run asks about at most; the rest come with the next one.
 const LOOKS_PER_RUN: usize = 200;
@@ -132,7 +132,9 @@ impl Worker {
         let Ok(talk) = talks.talk(TicketOp::Query, order, booking, true) else { return Ok(None) };
         let id = format!("look_{:032x}", self.engine.ids().seed().0);
         let what = For::Question(&id);
-        let Ok((result, last)) = self.talk(what, backend, order, talk, heard).await? else { return Ok(None) };
+        let Ok(Ended { result, last, remark: _ }) = self.talk(what, backend, order, talk, heard).await? else {
+            return Ok(None);
+        };
         if let Some(attempt) = last {
             self.note(self.call_record(what, backend, order, attempt)).await;
         }

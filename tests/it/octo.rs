@@ -578,6 +578,37 @@ async fn a_supplier_whose_clock_is_wrong_is_judged_by_it_and_named() {
     }
 }
 
+/// Prices are compared where the supplier tells them: a sale below what it costs goes through, and a person hears of it.
+#[tokio::test]
+async fn a_sale_below_what_the_supplier_asks_is_shown() {
+    for (settings, net, is_shown) in [
+        ("capabilities = [\"octo/pricing\"]\n", 9_000, false),
+        ("capabilities = [\"octo/pricing\"]\n", 12_000, true),
+        ("", 12_000, false),
+    ] {
+        let bridge = start(settings).await;
+        books(&bridge, |books| books.switches.net = Some(net));
+        booked(&bridge).await;
+        bridge.drain().await;
+        assert_eq!(state(&bridge).await, TicketingState::Issued, "it is sold all the same");
+        let shown = bridge.order("V100").await;
+        let expected = "the supplier asks 480.00 CNY for what was sold for 398.00 CNY: look at the product's price";
+        let says = |one: &serde_json::Value| one["sentence"].as_str().is_some_and(|text| text.contains(expected));
+        assert_eq!(shown["attentions"].as_array().into_iter().flatten().any(says), is_shown, "{shown}");
+        let all = bridge.get("backends").await.expect(200).json();
+        let ours = all["items"].as_array().and_then(|all| all.iter().find(|one| one["id"] == "ventrata"));
+        assert_eq!(ours.expect("ours")["capabilities"]["price_check"], json!(!settings.is_empty()), "{all}");
+        let asked = bridge.partners.sent("/octo/bookings");
+        let reserve = asked.iter().find(|call| call.body.get("unitItems").is_some() && call.body.get("uuid").is_some());
+        let currency = reserve.expect("a reservation").body.get("currency").cloned();
+        assert_eq!(
+            currency,
+            (!settings.is_empty()).then(|| json!("CNY")),
+            "prices are asked for in the order's currency"
+        );
+    }
+}
+
 /// What the supplier made of a booking and will not take back is shown at once, not when the attempts are used up.
 #[tokio::test]
 async fn what_cannot_be_given_back_is_shown_while_it_is_asked_for() {

@@ -18,6 +18,10 @@ pub trait Conversation: Send {
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>);
     /// There was none.
     fn unanswered(&mut self, silence: Silence);
+    /// At its end: what a person should know of, although it went as it should.
+    fn remark(&self) -> Option<FreeText> {
+        None
+    }
 }
 
 /// The next step of a conversation.

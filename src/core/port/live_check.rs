@@ -3,7 +3,7 @@
 //! A check against a running back-end, before the first sale.
 
 use crate::port::{Call, Context, HttpResponse};
-use crate::product::BackendTerms;
+use crate::product::{BackendTerms, Currency};
 
 /// A product of ours that a back-end issues, for a check against the running system.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct LiveProduct<'a> {
     pub terms: &'a BackendTerms,
     /// Visitors of one unit.
     pub visitors_per_unit: u32,
+    /// The lowest price that one unit of it is sold for, in the minor unit, where the configuration says it.
+    pub sold_for: Option<(i64, &'a Currency)>,
 }
 
 /// Questions to a running back-end before the first sale, one after the other.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{Said, refuse};
 use super::books::Books;
 use super::products::{BOAT, OPTION, PASS, PRODUCT, SlotOf, UNIT};
+use super::shown::price;
 
 /// When a boat leaves.
 const BOAT_TIMES: [&str; 3] = ["10:00", "14:00", "16:30"];
@@ -42,7 +43,14 @@ impl Books {
             _ => "Lake",
         };
         let contact: [&str; 0] = [];
-        json!({ "id": id, "internalName": name, "reference": format!("REF-{id}"), "locale": "en", "timeZone": "Asia/Shanghai",
+        let pricing = |mut product: Value| {
+            if let Some(net) = self.switches.net {
+                product["options"][0]["units"][0]["pricingFrom"] = json!([price(net)]);
+            }
+            product
+        };
+        pricing(
+            json!({ "id": id, "internalName": name, "reference": format!("REF-{id}"), "locale": "en", "timeZone": "Asia/Shanghai",
             "allowFreesale": false, "instantConfirmation": self.switches.instant_confirmation,
             "instantDelivery": self.switches.instant_delivery, "availabilityRequired": times.is_some(),
             "availabilityType": if by_time { "START_TIME" } else { "OPENING_HOURS" },
@@ -54,7 +62,8 @@ impl Books {
                 "units": [{ "id": UNIT, "internalName": "Adult", "reference": null, "type": "ADULT",
                     "requiredContactFields": self.switches.unit_contacts,
                     "restrictions": { "minAge": 0, "maxAge": 99, "idRequired": false, "minQuantity": null, "maxQuantity": null,
-                        "paxCount": 1, "accompaniedBy": contact } }] }] })
+                        "paxCount": 1, "accompaniedBy": contact } }] }] }),
+        )
     }
 
     /// The slot of this id.

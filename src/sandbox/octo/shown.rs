@@ -36,7 +36,7 @@ impl Books {
         });
         let cancellation =
             booked.cancelled_at.map(|at| json!({ "refund": "FULL", "reason": null, "utcCancelledAt": utc(at) }));
-        json!({
+        let mut shown = json!({
             "id": format!("SUP-{short}"), "uuid": uuid, "testMode": self.switches.test_mode,
             "resellerReference": booked.reference, "supplierReference": supplier_reference(uuid),
             "status": status, "utcCreatedAt": utc(booked.created_at), "utcUpdatedAt": utc(booked.updated_at),
@@ -48,8 +48,17 @@ impl Books {
             "availability": booked.slot.as_ref().map(|slot| self.shown_slot(slot, 1)),
             "contact": contact(&booked.contact), "notes": null, "deliveryMethods": ["TICKET"], "voucher": null,
             "unitItems": units.collect::<Vec<_>>(),
-        })
+        });
+        if let Some(net) = self.switches.net {
+            shown["pricing"] = price(net * i64::try_from(booked.units.len()).unwrap_or(i64::MAX));
+        }
+        shown
     }
+}
+
+/// A price, as octo/pricing has it.
+pub(super) fn price(net: i64) -> Value {
+    json!({ "original": net, "retail": net, "net": net, "currency": "CNY", "currencyPrecision": 2, "includedTaxes": [] })
 }
 
 /// The code on a unit's ticket.

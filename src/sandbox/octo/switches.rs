@@ -59,6 +59,8 @@ pub struct Switches {
     pub newer_codes: bool,
     /// What it wants to know of the guest of each unit.
     pub unit_contacts: &'static [&'static str],
+    /// What it asks of its resellers for a unit, in hundredths of a yuan; `None`: it tells no prices.
+    pub net: Option<i64>,
     /// By how much its clock goes before everybody else's.
     pub clock_off_ms: i64,
     /// A word for how every booking stands that is none of OCTO's.
@@ -116,6 +118,7 @@ impl Default for Switches {
             pushes_twice: false,
             newer_codes: false,
             unit_contacts: &[],
+            net: None,
             clock_off_ms: 0,
             own_status: None,
         }
