@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, PlaceOrder, Snapshot};
+use ticketbridge_core::order::Order;
+use ticketbridge_core::order::channel_state::Standing;
 use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::rules::for_sale;
@@ -16,6 +18,9 @@ use crate::engine::{Applied, Change, Engine, EngineError, counts, needs};
 use crate::recorder::tape;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
+
+/// Why a question is asked again.
+const TOLD_MEANWHILE: &str = "the channel has told of the order while it was asked, and is asked again";
 
 /// What became of a whole order.
 pub(crate) enum Synced {
@@ -104,8 +109,21 @@ async fn not_for_sale(
     Ok(for_sale::why_not(rules, snapshot, listing.as_ref(), left).map(str::to_owned))
 }
 
+/// The order, where the channel has told something else of it while it was asked ([`Snapshot::is_overtaken`]).
+async fn overtaken(
+    tx: &Tx,
+    channel: &RegisteredChannel,
+    snapshot: &Snapshot,
+    asked_of: Option<&Standing>,
+) -> Result<Option<Order>, EngineError> {
+    let Some(id) = tx.lock_ref(&channel.id, &snapshot.sale.channel_order_id).await?.order else { return Ok(None) };
+    let Some(order) = tx.lock_order(&id).await? else { return Err(EngineError::TryLater) };
+    Ok(snapshot.is_overtaken(asked_of, order.channel_state.as_deref()).then_some(order))
+}
+
 impl Engine {
-    /// Takes over what the channel answered when it was asked for a whole order, and ends the delivery that asked.
+    /// Takes over what the channel answered when it was asked for a whole order, and ends the delivery that asked. One whose answer was
+    /// overtaken asks again; `asked_of` is the order as it was when the channel was asked, where it was known.
     ///
     /// # Errors
     /// [`EngineError::LeaseLost`]; a rejection when the order cannot be made; store errors.
@@ -115,6 +133,7 @@ impl Engine {
         running: Arc<Running>,
         channel: Arc<RegisteredChannel>,
         snapshot: Box<Snapshot>,
+        asked_of: Option<&Order>,
     ) -> Result<Applied, EngineError> {
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
@@ -122,18 +141,28 @@ impl Engine {
         if let Some(job) = job {
             needs = needs.with_order(&job.order);
         }
-        let work = Arc::new((job.cloned(), running, channel, snapshot, actor));
+        let asked_of = asked_of.and_then(|order| order.channel_state.as_deref()).map(|state| state.standing.clone());
+        let work = Arc::new((job.cloned(), running, channel, snapshot, actor, asked_of));
         let (engine, decided) = (self.clone(), tape::heard_of_calls());
         let applied = self
             .store
             .write_needing("read_back", needs, move |tx: &Tx| {
                 let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
-                    let (job, running, channel, snapshot, actor) = &*work;
+                    let (job, running, channel, snapshot, actor, asked_of) = &*work;
+                    let overtaken = overtaken(tx, channel, snapshot, asked_of.as_ref()).await?;
+                    let end = match overtaken {
+                        Some(_) => JobEnd::PutBack { due_at: moment.now, why: TOLD_MEANWHILE.to_owned() },
+                        None => JobEnd::Delivered,
+                    };
                     if let Some(job) = job
-                        && !tx.settle(job, &JobEnd::Delivered, moment.now).await?
+                        && !tx.settle(job, &end, moment.now).await?
                     {
                         return Err(EngineError::LeaseLost);
+                    }
+                    if let Some(order) = overtaken {
+                        decided.note(engine.turn());
+                        return Ok(Applied { order, changed: false, in_reserve: Vec::new() });
                     }
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
                     let applied = match sync(tx, &change, channel, snapshot).await? {

@@ -349,11 +349,16 @@ async fn take_snapshot(
     let (ours, theirs) = (known.map_or(0, |m| m.standing.revision), snapshot.standing.revision);
     let (is_news, differed) = (snapshot.is_news_to(known), snapshot.disagreements(order));
     let running = worker.engine.running();
-    let (taken, now) = match worker.engine.take_read_back(None, running, channel.clone(), snapshot.clone()).await {
-        Ok(applied) => (applied.changed, applied.order),
-        Err(EngineError::Rejected(_)) => (false, order.clone()),
-        Err(other) => return Err(other),
-    };
+    let (taken, now) =
+        match worker.engine.take_read_back(None, running, channel.clone(), snapshot.clone(), Some(order)).await {
+            Ok(applied) => (applied.changed, applied.order),
+            Err(EngineError::Rejected(_)) => (false, order.clone()),
+            Err(other) => return Err(other),
+        };
+    // It was told of while it was asked: the next comparison compares it.
+    if snapshot.is_overtaken(known.map(|state| &state.standing), now.channel_state.as_deref()) && !taken {
+        return Ok(());
+    }
     let differs = snapshot.disagreements(&now);
     for found in &differed {
         let repaired = !differs.iter().any(|still| still.field == found.field);

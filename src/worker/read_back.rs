@@ -25,11 +25,14 @@ impl Worker {
         if known.as_ref().is_some_and(|order| *order != job.order) {
             return self.end(job, JobEnd::NotNeeded { why: "the order is known by now".to_owned() }).await;
         }
-        if known.is_some()
-            && let Some(order) = self.engine.store().load_order(&job.order).await?
+        let known = match known {
+            Some(id) => self.engine.store().load_order(&id).await?,
+            None => None,
+        };
+        if let Some(order) = &known
             && let (None, Some(query)) = (channel.channel.read_back(), channel.channel.order_query())
         {
-            return self.compare_with_channel(job, &channel, query, &order).await;
+            return self.compare_with_channel(job, &channel, query, order).await;
         }
         let Some(read_back) = channel.channel.read_back() else {
             let reason = EncodeError::Unsupported("asking for an order").to_string();
@@ -43,7 +46,9 @@ impl Worker {
         };
         let error = match exchange.result {
             CallResult::Done(snapshot) => {
-                return match self.engine.take_read_back(Some(job), running.clone(), channel.clone(), snapshot).await {
+                let taken =
+                    self.engine.take_read_back(Some(job), running.clone(), channel.clone(), snapshot, known.as_ref());
+                return match taken.await {
                     Ok(_) => Ok(()),
                     Err(EngineError::Rejected(rejection)) => {
                         let error = format!("{rejection} ({})", rejection.why.code());

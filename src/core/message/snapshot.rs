@@ -148,6 +148,12 @@ impl Snapshot {
         self.asked && (self.standing.revision == 0 || self.standing.revision >= known)
     }
 
+    /// Whether the channel has told something else while it was asked, and counts no changes: the answer may be the older of the two, and
+    /// what a channel tells by itself is not taken back by it. `asked_of` is what was known of the order when it was asked.
+    pub fn is_overtaken(&self, asked_of: Option<&Standing>, channel_state: Option<&ChannelState>) -> bool {
+        self.asked && self.standing.revision == 0 && channel_state.map(|state| &state.standing) != asked_of
+    }
+
     /// Whether it contradicts what is known, and only the channel can say which of the two holds: it does not count its changes, and
     /// one of the two says that the order is off.
     pub fn is_contested_by(&self, channel_state: Option<&ChannelState>) -> bool {

@@ -29,8 +29,9 @@ pub(super) async fn take_over(
 ) -> Result<(), EngineError> {
     let now = worker.engine.clock().now();
     let from = worker.changes_read.since(&channel.id).map_or(now - FIRST_LOOK, |last| last - OVERLAP);
-    let mut cursor: Option<String> = None;
+    let (mut cursor, mut is_whole) = (None::<String>, true);
     for _ in 0..PAGES_MAX {
+        let asked_at = worker.engine.clock().now();
         let Some(answer) = page(worker, channel, (from, now), cursor.as_deref()).await else { return Ok(()) };
         let changes = match answer {
             CallResult::Done(changes) => changes,
@@ -63,11 +64,12 @@ pub(super) async fn take_over(
             tracing::warn!(channel = %channel.id, unread = changes.unread, "orders of the channel's list cannot be read");
         }
         for snapshot in changes.orders {
-            take(worker, channel, snapshot, report).await?;
+            is_whole &= take(worker, channel, snapshot, asked_at, report).await? == Heard::Once;
         }
         cursor = changes.next;
         if cursor.is_none() {
-            worker.changes_read.note(&channel.id, now);
+            // What could not be judged is to be listed once more.
+            worker.changes_read.note(&channel.id, if is_whole { now } else { from + OVERLAP });
             return Ok(());
         }
     }
@@ -88,16 +90,30 @@ async fn page(
     Some(exchange.result)
 }
 
+/// What became of an entry of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// It is dealt with.
+    Once,
+    /// It is to be listed once more.
+    Again,
+}
+
 async fn take(
     worker: &Worker,
     channel: &Arc<RegisteredChannel>,
     snapshot: Snapshot,
+    asked_at: UnixMillis,
     report: &mut Reconciliation,
-) -> Result<(), EngineError> {
+) -> Result<Heard, EngineError> {
     let (number, theirs) = (snapshot.sale.channel_order_id.clone(), snapshot.standing.revision);
     let known = worker.engine.order_about(channel, &number).await?;
     if known.as_ref().is_some_and(|order| !snapshot.is_news_to(order.channel_state.as_deref())) {
-        return Ok(());
+        return Ok(Heard::Once);
+    }
+    // Changes that nobody counts: what has changed here since the list was asked for may be newer than it.
+    if theirs == 0 && known.as_ref().is_some_and(|order| order.updated_at > asked_at) {
+        return Ok(Heard::Again);
     }
     let ours = known
         .as_ref()
@@ -105,8 +121,8 @@ async fn take(
         .map(|channel_state| channel_state.standing.revision);
     let running = worker.engine.running();
     let (order_id, repaired, reason) =
-        match worker.engine.take_read_back(None, running, channel.clone(), Box::new(snapshot)).await {
-            Ok(applied) if !applied.changed => return Ok(()),
+        match worker.engine.take_read_back(None, running, channel.clone(), Box::new(snapshot), known.as_ref()).await {
+            Ok(applied) if !applied.changed => return Ok(Heard::Once),
             Ok(applied) => {
                 let reason = "a message was lost; the order was taken over as the channel has it".to_owned();
                 (applied.order.id.to_string(), true, reason)
@@ -124,5 +140,5 @@ async fn take(
         reason,
         repaired,
     });
-    Ok(())
+    Ok(Heard::Once)
 }

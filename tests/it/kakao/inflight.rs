@@ -250,3 +250,81 @@ async fn edge_17_what_had_no_answer_is_asked_for_before_it_is_repeated() {
         assert_eq!(bridge.booked("R1").await.booking.unwrap().state, expected, "{name}");
     }
 }
+
+/// Where changes are not counted, an answer may be older than what was told while it was on its way: what was told stands, and the platform is
+/// asked again.
+#[tokio::test]
+async fn a_look_that_was_overtaken_takes_back_nothing_that_was_told() {
+    let is = |status: &str| Outcome::Says(200, json!({"reservation": reservation("R1", "pd_plain", status)}));
+    let told = |id: &str, kind: &str, status: &str, at: &str| {
+        uncounted(event(id, kind, 1, &reservation("R1", "pd_plain", status), json!({"by": "MANAGER"})), at)
+    };
+    for in_the_list in [false, true] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        bridge
+            .kakao_is(told("e1", "reservation.requested", "REQUESTED", "2026-11-21T11:00:00+09:00"), "accepted")
+            .await;
+        bridge.drain().await;
+        bridge.advance(Millis::seconds(1));
+        let old = reservation("R1", "pd_plain", "REQUESTED");
+        let list = if in_the_list { json!([{"reservation": old}]) } else { json!([]) };
+        bridge.partners.next("changed_from", Outcome::Says(200, json!({"reservations": list, "next_cursor": null})));
+        let held = bridge.partners.hold(if in_the_list { "changed_from" } else { "/v1/reservations/R1" });
+        bridge.partners.next("/v1/reservations/R1", is(if in_the_list { "CONFIRMED" } else { "REQUESTED" }));
+        let during = async {
+            held.arrived().await;
+            bridge.advance(Millis::seconds(1));
+            let on = told("e2", "reservation.confirmed", "CONFIRMED", "2026-11-21T11:00:01+09:00");
+            bridge.kakao_is(on, "accepted").await;
+            held.answer();
+        };
+        let (nothing, body) = (format!("reconciliation?channel={KAKAO}"), json!({}));
+        let (report, ()) = tokio::join!(bridge.post(&nothing, &body), during);
+        let report = report.expect(200).json();
+        bridge.drain().await;
+        assert_eq!(report["repaired"], 0, "in the list: {in_the_list}, {report}");
+        assert_eq!(bridge.booked("R1").await.booking.unwrap().state, BookingState::Confirmed, "{in_the_list}");
+        // It is listed once more, and a look that nothing overtakes counts.
+        bridge.advance(Millis::minutes(30));
+        bridge.partners.next("changed_from", Outcome::Says(200, json!({"reservations": []})));
+        let gone = cancelled("R1", "pd_plain", "BY_BOOKER", 0, BACK);
+        bridge.partners.next("/v1/reservations/R1", Outcome::Says(200, json!({"reservation": gone})));
+        bridge.post(&nothing, &body).await.expect(200);
+        bridge.drain().await;
+        assert_eq!(bridge.booked("R1").await.state, OrderState::Cancelled, "{in_the_list}");
+        let asked = bridge.partners.sent("changed_from");
+        let from =
+            |at: usize| asked[at].url.split("changed_from=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        assert_eq!(from(0) == from(1), in_the_list, "{} and {}", asked[0].url, asked[1].url);
+    }
+}
+
+/// The same where the platform is asked because its messages contradict each other.
+#[tokio::test]
+async fn a_question_that_was_overtaken_is_asked_again() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let at = |second: u32| format!("2026-11-21T11:00:{second:02}+09:00");
+    let now = reservation("R1", "pd_plain", "CONFIRMED");
+    let on = event("e1", "reservation.confirmed", 1, &now, json!({"by": "MANAGER"}));
+    bridge.kakao_is(uncounted(on, &at(5)), "accepted").await;
+    bridge.drain().await;
+    let gone = cancelled("R1", "pd_plain", "BY_BOOKER", 0, BACK);
+    let off = |id: &str, second: u32| {
+        uncounted(event(id, "reservation.canceled", 2, &gone, json!({"by": "BOOKER"})), &at(second))
+    };
+    let held = bridge.partners.hold("/v1/reservations/R1");
+    for stands in [&now, &gone] {
+        bridge.partners.next("/v1/reservations/R1", Outcome::Says(200, json!({"reservation": stands})));
+    }
+    // Older than what is known: only the platform can say which of the two holds. While it is asked, it says so itself.
+    bridge.kakao(&off("e2", 1)).await.expect(200);
+    let later = off("e3", 9);
+    bridge.meanwhile(&held, bridge.kakao(&later)).await.expect(200);
+    bridge.drain().await;
+    let order = bridge.booked("R1").await;
+    assert_eq!(order.state, OrderState::Cancelled);
+    let kinds = [AttentionKind::Contradiction, AttentionKind::BooksDiffer];
+    assert!(!kinds.iter().any(|kind| order.needs(*kind)), "{:?}", order.attention);
+    let looks = bridge.partners.sent("/v1/reservations/R1").into_iter().filter(|sent| sent.method == "GET");
+    assert_eq!(looks.count(), 2, "it is asked again");
+}
