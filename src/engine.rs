@@ -52,7 +52,8 @@ use ticketbridge_store::Store;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Ids};
-use crate::recorder::tape::{self, Begun, Recorder, Work};
+use crate::recorder::course::{self, Begun};
+use crate::recorder::tape::{Recorder, Work};
 use crate::recorder::turns::Turns;
 use crate::service::live::{Live, Running};
 
@@ -112,7 +113,7 @@ impl Engine {
     }
     /// The present, with fresh identifiers.
     pub fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), seed: tape::seed(|| self.ids.seed()) }
+        Moment { now: self.clock.now(), seed: course::seed(|| self.ids.seed()) }
     }
 
     /// What is done by itself is written down there from now on.

@@ -37,7 +37,8 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::effects::MOVED_ON;
 use crate::engine::{Engine, EngineError};
-use crate::recorder::tape::{self, Work};
+use crate::recorder::course;
+use crate::recorder::tape::Work;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
 use crate::trouble::log_trouble;
@@ -98,7 +99,7 @@ impl Worker {
     pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
         let (id, about) = (job.id.clone(), job.order.clone());
         let what = Work::Delivery { id, order: about, destination: job.destination.clone(), call: job.call.clone() };
-        tape::doing(self.engine.begin(what), Box::pin(self.do_carry_out(job, order))).await;
+        course::doing(self.engine.begin(what), Box::pin(self.do_carry_out(job, order))).await;
     }
 
     async fn do_carry_out(&self, job: Job, order: Option<Order>) {

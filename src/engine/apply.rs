@@ -16,7 +16,7 @@ use crate::engine::{
     Applied, Change, Engine, EngineError, InReserve, credit, effects, guests, held, needs, owned, purchase_limits,
     settlement,
 };
-use crate::recorder::tape;
+use crate::recorder::course;
 
 impl Engine {
     /// Carries one command out on one order.
@@ -38,12 +38,13 @@ impl Engine {
         actor: Actor,
         expected_version: Option<u64>,
     ) -> Result<Applied, EngineError> {
+        course::turn_of(id.as_str()).await;
         let moment = self.moment();
         let running = self.running();
         let (target, name) = (id.clone(), command.name());
         let needs = needs::of_commands(id, std::iter::once(&command));
         let work = Arc::new((running, command, actor));
-        let (engine, decided) = (self.clone(), tape::heard_of_calls());
+        let (engine, decided) = (self.clone(), course::heard_of_calls());
         let turn = decided.clone();
         let applied = self
             .store
@@ -59,7 +60,7 @@ impl Engine {
                 })
             })
             .await;
-        tape::decided(turn.turn());
+        course::decided(id.as_str(), turn.turn());
         let applied = applied?;
         self.announce(&applied);
         Ok(applied)

@@ -16,7 +16,13 @@ use crate::engine::arrival::{Incoming, Received};
 use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
 use crate::engine::{Change, Engine, EngineError, late, needs};
+use crate::recorder::course;
+use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredChannel;
+
+/// What a message does on its way, by which its turns are told apart.
+const FORESEE: &str = "foresee";
+const RECEIVE: &str = "receive";
 
 impl Engine {
     /// Takes a message: inbox first, then the change, then the answer, one commit.
@@ -30,14 +36,16 @@ impl Engine {
         let dedupe = dedupe(&incoming, &envelope.key);
         let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone(), self.meaning(&incoming));
         let needs = needs::of_message(self.store.sealer(), &incoming, envelope, &dedupe);
+        course::turn_of(RECEIVE).await;
         let moment = incoming.moment;
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, new, actor));
-        let (task, engine) = (work.clone(), self.clone());
+        let (task, engine, heard) = (work.clone(), self.clone(), course::heard_of_calls());
+        let turn = heard.clone();
         let result = self
             .store
             .write_needing("receive", needs, move |tx: &Tx| {
-                let (work, engine) = (task.clone(), engine.clone());
+                let (work, engine, heard) = (task.clone(), engine.clone(), heard.clone());
                 Box::pin(async move {
                     let (incoming, new, actor) = &*work;
                     tx.insert_inbox(&new.row()).await.map_err(|error| match error {
@@ -53,11 +61,14 @@ impl Engine {
                     };
                     let taken = take(tx, &change, incoming, &new.id).await?;
                     let shown = late::show(tx, &change, incoming, taken).await?;
-                    incoming.decided.note(engine.turn());
+                    let turn = engine.turn();
+                    heard.note(turn);
+                    incoming.decided.note(turn);
                     Ok(shown)
                 })
             })
             .await;
+        course::passed(RECEIVE, turn.turn());
         match result {
             Ok(Taken { applied, reply, verdict, about }) => {
                 if let Some(applied) = &applied {
@@ -95,11 +106,14 @@ impl Engine {
         let new = self.inbox_row(incoming, &envelope.key, dedupe(incoming, &envelope.key), None);
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let seen: Arc<Mutex<Option<Order>>> = Arc::default();
+        course::turn_of(FORESEE).await;
+        let (engine, turn) = (self.clone(), Decided::default());
+        let decided = turn.clone();
         let work = Arc::new((incoming.clone(), new, actor, seen.clone()));
         let undone: Result<(), EngineError> = self
             .store
             .write("foresee", move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (incoming, new, actor, seen) = &*work;
                     tx.insert_inbox(&new.row()).await.map_err(|error| match error {
@@ -115,11 +129,13 @@ impl Engine {
                     };
                     let taken = take(tx, &change, incoming, &new.id).await?;
                     *seen.lock().unwrap_or_else(PoisonError::into_inner) = taken.applied.map(|applied| applied.order);
+                    decided.note(engine.turn());
                     // Nothing of it is to stay.
                     Err(EngineError::TryLater)
                 })
             })
             .await;
+        course::passed(FORESEE, turn.turn());
         match undone {
             Ok(())
             | Err(

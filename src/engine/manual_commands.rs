@@ -9,8 +9,7 @@ use ticketbridge_core::{Actor, Answering, Command, OrderId};
 use ticketbridge_store::{Job, KnownAct, StoreError, Tx};
 
 use crate::engine::{Change, Engine, EngineError, capacity};
-use crate::recorder::tape;
-use crate::recorder::turns::Decided;
+use crate::recorder::course;
 
 /// Under which key an act runs, and what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +80,11 @@ impl Engine {
         act: Act,
         answer: impl Fn(&Order, &[Job]) -> Vec<u8> + Send + Sync + 'static,
     ) -> Result<Vec<u8>, EngineError> {
+        let order = act.order.clone();
+        course::turn_of(order.as_str()).await;
         let (moment, running, name) = (self.moment(), self.running(), act.command.name());
         let work = Arc::new((running, act, answer));
-        let (engine, decided) = (self.clone(), Decided::default());
+        let (engine, decided) = (self.clone(), course::heard_of_calls());
         let turn = decided.clone();
         let acted = self
             .store
@@ -106,7 +107,7 @@ impl Engine {
                 })
             })
             .await;
-        tape::decided(turn.turn());
+        course::decided(order.as_str(), turn.turn());
         let (applied, body) = acted?;
         self.announce(&applied);
         Ok(body)

@@ -15,7 +15,7 @@ use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts, needs};
-use crate::recorder::tape;
+use crate::recorder::course;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -135,6 +135,8 @@ impl Engine {
         snapshot: Box<Snapshot>,
         asked_of: Option<&Order>,
     ) -> Result<Applied, EngineError> {
+        let about = snapshot.sale.channel_order_id.clone();
+        course::turn_of(about.as_str()).await;
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
         let mut needs = needs::of_snapshot(Needs::nothing(), &channel, &snapshot);
@@ -143,7 +145,8 @@ impl Engine {
         }
         let asked_of = asked_of.and_then(|order| order.channel_state.as_deref()).map(|state| state.standing.clone());
         let work = Arc::new((job.cloned(), running, channel, snapshot, actor, asked_of));
-        let (engine, decided) = (self.clone(), tape::heard_of_calls());
+        let (engine, decided) = (self.clone(), course::heard_of_calls());
+        let turn = decided.clone();
         let applied = self
             .store
             .write_needing("read_back", needs, move |tx: &Tx| {
@@ -177,7 +180,9 @@ impl Engine {
                     applied
                 })
             })
-            .await?;
+            .await;
+        course::decided(about.as_str(), turn.turn());
+        let applied = applied?;
         self.announce(&applied);
         Ok(applied)
     }

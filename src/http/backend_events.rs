@@ -29,7 +29,8 @@ use crate::http::ops::common_zone;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
-use crate::recorder::tape::{self, Came, Piece, headers_of};
+use crate::recorder::course;
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::recorder::turns::Decided;
 use crate::service::registry::RegisteredBackend;
 use crate::telemetry::seldom;
@@ -62,7 +63,8 @@ pub async fn receive(
     } else {
         let (headers, decided) = (&parts.headers, decided.clone());
         let head = Head { shared: &shared, backend: &backend, headers, caller, body: &believed, trace, decided };
-        tape::noting(Box::pin(head.hear(body, running.config.server.rate_per_caller))).await
+        let hears = Box::pin(head.hear(body, running.config.server.rate_per_caller));
+        course::noting(shared.engine.turn(), hears).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
@@ -94,6 +96,9 @@ pub async fn receive(
                 decided: decided.turn(),
                 answered: None,
                 seeds: course.seeds(),
+                // Nobody is asked on its way.
+                began: None,
+                points: Vec::new(),
             }))
         });
     };

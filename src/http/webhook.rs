@@ -29,7 +29,8 @@ use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting, unknown_calls};
-use crate::recorder::tape::{self, Came, Course, Piece, headers_of};
+use crate::recorder::course::{self, Course};
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::recorder::turns::Decided;
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
@@ -306,7 +307,7 @@ impl Head {
                     let arrived = Arrived::new(self.clone(), believed.body);
                     (arrived.clone().answer(believed.key_index).await, arrived)
                 };
-                let ((ended, arrived), course) = tape::noting(Box::pin(answered)).await;
+                let ((ended, arrived), course) = course::noting(self.shared.engine.turn(), Box::pin(answered)).await;
                 arrived.record(&ended, &course);
                 ended
             }
@@ -364,6 +365,7 @@ impl Arrived {
     /// Hands the message and its answer to the recorder.
     fn record(&self, ended: &Ended, course: &Course) {
         let waits = self.endpoint.waits_for_tickets;
+        let (began, points) = course.way();
         self.shared.recorder.record(self.started, || {
             Piece::In(Box::new(Came {
                 path: format!("/channels/{}/{}", self.channel.id, self.endpoint.name),
@@ -380,6 +382,8 @@ impl Arrived {
                 decided: self.decided.turn(),
                 answered: waits.then(|| course.decided().unwrap_or_else(|| self.shared.engine.turn())),
                 seeds: course.seeds(),
+                began,
+                points,
             }))
         });
     }
@@ -642,7 +646,7 @@ impl Arrived {
 
     /// Notes what this answer says: the tickets, if they are there and can be put into the channel's words, or "not yet".
     async fn close_answer(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> Option<Order> {
-        tape::its_turn().await;
+        course::its_turn().await;
         let with_tickets = self.can_hand_over(order, target);
         let command = Command::AnswerTickets { target: target.clone(), with_tickets };
         let actor = Actor::new(ActorKind::Channel, self.channel.id.as_str());

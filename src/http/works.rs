@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use crate::recorder::tape;
+use crate::recorder::course;
 
 /// Works under way at most: beyond this a request is answered at once, since its work could only wait behind all the others.
 pub const WORKS_MAX: usize = 2_048;
@@ -108,7 +108,7 @@ impl Works {
         let outcome = match self.begin(what) {
             None => Err(Unfinished::NoRoom),
             Some(held) => {
-                let work = tape::carried(Box::pin(work));
+                let work = course::carried(Box::pin(work));
                 let task = async move {
                     let _held = held;
                     work.await

@@ -11,13 +11,14 @@ use ticketbridge_core::{BackendId, Millis, OrderId, UnixMillis};
 use ticketbridge_store::{DeadlineRow, Job, Ready};
 use tokio::task::JoinHandle;
 
-use super::partners::{Bound, may_wait};
-use super::waiting::WaitingRoom;
+use super::partners::Bound;
+use super::waiting::{Points, WaitingRoom};
 use crate::clock::{Clock as _, TestClock};
 use crate::engine::EngineError;
 use crate::housekeeping::schedule;
 use crate::http::Shared;
-use crate::recorder::tape::{Ran, Work, with_seeds};
+use crate::recorder::course::{Caller, Gate, Known, playing};
+use crate::recorder::tape::{Ran, Work};
 use crate::recorder::turns::TURNS_PER_MS;
 use crate::worker::lanes::Seat;
 
@@ -52,7 +53,7 @@ impl ToCome {
     /// Of all that was done by itself.
     pub(super) fn of<'r>(all: impl IntoIterator<Item = &'r Ran>) -> Self {
         let mut to_come = Self::default();
-        for Ran { what, began, seeds: _ } in all {
+        for Ran { what, began, seeds: _, points: _ } in all {
             to_come.is_told = true;
             match what {
                 Work::Delivery { id, .. } => *to_come.deliveries.entry(id.clone()).or_default() += 1,
@@ -88,8 +89,30 @@ pub(super) struct Open {
     order: OrderId,
     destination: String,
     call: String,
-    seeds: Vec<String>,
+    way: Way,
     until: UnixMillis,
+}
+
+/// How something went then: of what its identifiers were made, when it began, and where it waits on its way.
+struct Way {
+    seeds: Vec<String>,
+    caller: Caller,
+    points: Vec<(u32, Arc<Gate>)>,
+}
+
+impl Way {
+    /// Of what was not done then.
+    fn unknown(order: Option<OrderId>) -> Self {
+        Self { seeds: Vec::new(), caller: Caller { order, began: None }, points: Vec::new() }
+    }
+
+    /// Does it, beside everything else.
+    fn spawn(self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let Self { seeds, caller, points } = self;
+        tokio::spawn(async move {
+            playing(Known { seeds: &seeds, caller: Some(caller), points, answer: None }, work).await;
+        })
+    }
 }
 
 /// All that is under way or may begin.
@@ -99,6 +122,8 @@ pub(super) struct ByItself {
     bound: Arc<Bound>,
     /// Messages whose answers wait while others come.
     pub(super) waiting: WaitingRoom,
+    /// Where it waits on its way.
+    pub(super) points: Points,
     to_come: ToCome,
     open: Vec<Open>,
     under_way: Mutex<Vec<JoinHandle<()>>>,
@@ -113,7 +138,8 @@ impl ByItself {
     pub(super) fn new(shared: Shared, clock: TestClock, bound: Arc<Bound>, to_come: ToCome) -> Self {
         let asleep_anyway = clock.sleepers();
         let (waiting, open, under_way) = (WaitingRoom::default(), Vec::new(), Mutex::default());
-        Self { shared, clock, bound, waiting, to_come, open, under_way, looked_at: None, asleep_anyway }
+        let points = Points::default();
+        Self { shared, clock, bound, waiting, points, to_come, open, under_way, looked_at: None, asleep_anyway }
     }
 
     fn under_way(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -145,7 +171,7 @@ impl ByItself {
         for _ in 0..TURNS_MAX {
             let busy = self.busy() + self.waiting.busy();
             let asleep = self.clock.sleepers().saturating_sub(self.asleep_anyway);
-            quiet = if busy <= self.bound.waiting() + asleep { quiet + 1 } else { 0 };
+            quiet = if busy <= self.bound.waiting() + self.points.waited_at() + asleep { quiet + 1 } else { 0 };
             if quiet > QUIET_TURNS {
                 return;
             }
@@ -153,16 +179,18 @@ impl ByItself {
         }
     }
 
-    /// Something began then by itself.
-    pub(super) async fn begins(&mut self, ran: Ran) -> Result<(), EngineError> {
-        let Ran { what, began: _, seeds } = ran;
+    /// Something began then by itself; by its number among everything that is played.
+    pub(super) async fn begins(&mut self, ran: Ran, number: usize) -> Result<(), EngineError> {
+        let Ran { what, began, seeds, points } = ran;
+        let caller = Caller { order: what.order().cloned(), began: Some(began) };
+        let way = Way { seeds, caller, points: self.points.of(number, &points) };
         match what {
             Work::Delivery { id, order, destination, call } => {
                 if let Some(times) = self.to_come.deliveries.get_mut(&id) {
                     *times = times.saturating_sub(1);
                 }
                 let until = self.clock.now() + OPEN_FOR;
-                self.open.push(Open { id, order, destination, call, seeds, until });
+                self.open.push(Open { id, order, destination, call, way, until });
                 Ok(())
             }
             Work::Deadline { order, deadline, passed } => {
@@ -175,37 +203,40 @@ impl ByItself {
                     return Ok(());
                 };
                 self.reach(if passed && row.due_at <= until { row.due_at } else { row.next_at });
-                with_seeds(&seeds, self.shared.worker.pass_deadline(&order, deadline)).await
+                let known = Known { seeds: &way.seeds, ..Known::default() };
+                playing(known, self.shared.worker.pass_deadline(&order, deadline)).await
             }
             Work::Hint { backend, about } => {
                 if let Some(backend) = self.shared.engine.running().registry.backend(&BackendId::new(backend)) {
                     let worker = self.shared.worker.clone();
-                    let work = async move { with_seeds(&seeds, worker.follow(&backend, about)).await };
-                    self.under_way().push(tokio::spawn(may_wait(None, work)));
+                    self.under_way().push(way.spawn(async move { worker.follow(&backend, about).await }));
                 }
                 Ok(())
             }
             Work::Task { name } => {
-                self.task(name, seeds);
+                self.carry_out_task(name, way);
                 Ok(())
             }
         }
     }
 
-    /// Carries a task of the housekeeping out, beside everything else.
-    pub(super) fn task(&self, name: String, seeds: Vec<String>) {
-        let shared = self.shared.clone();
-        let work = async move { with_seeds(&seeds, schedule::carry_out(&shared, &name)).await };
-        self.under_way().push(tokio::spawn(may_wait(None, work)));
+    /// Carries a task of the housekeeping out of which nothing but its name is known, beside everything else.
+    pub(super) fn task(&self, name: String) {
+        self.carry_out_task(name, Way::unknown(None));
     }
 
-    fn carry_out(&self, (job, seat): (Job, Seat), seeds: Vec<String>) {
-        let (worker, order) = (self.shared.worker.clone(), job.order.clone());
+    fn carry_out_task(&self, name: String, way: Way) {
+        let shared = self.shared.clone();
+        self.under_way().push(way.spawn(async move { schedule::carry_out(&shared, &name).await }));
+    }
+
+    fn carry_out(&self, (job, seat): (Job, Seat), way: Way) {
+        let worker = self.shared.worker.clone();
         let work = async move {
-            with_seeds(&seeds, worker.carry_out(job)).await;
+            worker.carry_out(job).await;
             drop(seat);
         };
-        self.under_way().push(tokio::spawn(may_wait(Some(order), work)));
+        self.under_way().push(way.spawn(work));
     }
 
     /// Begins the deliveries that began then by now, as far as they can begin.
@@ -226,8 +257,8 @@ impl ByItself {
             };
             let (one, open) = (ready.swap_remove(found), self.open.remove(index));
             self.reach(one.at);
-            for taken in self.shared.worker.take_these(vec![one.id]).await? {
-                self.carry_out(taken, open.seeds.clone());
+            if let Some(taken) = self.shared.worker.take_these(vec![one.id]).await?.pop() {
+                self.carry_out(taken, open.way);
             }
             self.settle().await;
         }
@@ -299,7 +330,8 @@ impl ByItself {
         let due = self.shared.worker.ready_until(until).await?;
         let wanted = due.into_iter().map(|one| one.id).filter(|id| handed_out.contains(id) && !self.is_to_come(id));
         for taken in worker.take_these(wanted.collect()).await? {
-            self.carry_out(taken, Vec::new());
+            let way = Way::unknown(Some(taken.0.order.clone()));
+            self.carry_out(taken, way);
             self.settle().await;
             is_done = true;
         }

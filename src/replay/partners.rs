@@ -4,7 +4,7 @@
 //! there is answered once for each time that it was made then, in that order; a look is answered with what there was to see at that time.
 //!
 //! An answer has its place among everything that happened ([`super::schedule`]), and is not there before: a message that was taken before it
-//! is played before it. Only the driver can wait for that, so only calls that it makes by [`may_wait`] do.
+//! is played before it. Only what the driver lets go on beside itself can wait for that, so only calls of a [`Caller`] do.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::values::{moved_instants, place_of_call, steady, without_fields, without_guests};
 use crate::clock::Clock;
+use crate::recorder::course::{self, Caller};
 use crate::recorder::tape::{Back, Went};
 use crate::transport::{CallLimits, Transport, TransportError};
 
@@ -27,16 +28,6 @@ const SOON: Millis = Millis(1_000);
 const WAIT_MAX: Millis = Millis::seconds(30);
 /// Fields that hold what a person has written: it may name a guest, and then it has a stand-in in the recording and was masked in the call.
 const WORDS: [&str; 6] = ["reason", "reason_text", "note", "memo", "remark", "message"];
-
-tokio::task_local! {
-    /// There where a call is made that may wait for its answer: for which order it is made.
-    static MAY_WAIT: Option<OrderId>;
-}
-
-/// Does something for an order, or for none, whose calls may wait for the place of their answers.
-pub(super) async fn may_wait<T>(order: Option<OrderId>, work: impl Future<Output = T>) -> T {
-    MAY_WAIT.scope(order, work).await
-}
 
 /// A call that was made then.
 struct Made {
@@ -127,14 +118,12 @@ impl Bound {
         let body = String::from_utf8_lossy(&call.body);
         let (exact, loose) = keys(call.method.as_str(), &call.url, &body);
         let (now, played) = (self.clock.now(), *self.played.borrow());
-        let (may_wait, order) = match MAY_WAIT.try_with(Option::clone) {
-            Ok(order) => (true, order),
-            Err(_) => (false, None),
-        };
+        let caller = course::caller();
+        let may_wait = caller.is_some();
         let mut state = self.state();
         let found = match call.method == Method::GET {
-            true => state.look(&exact, &loose, now, may_wait.then_some(played)),
-            false => state.take(&exact, &loose, &body, order.as_ref()),
+            true => state.look(&exact, &loose, now, caller.map(|caller| (caller, played))),
+            false => state.take(&exact, &loose, &body, &caller.unwrap_or_default()),
         };
         match found {
             Some((back, at, place)) => {
@@ -156,13 +145,15 @@ impl Bound {
 type Found = (Back, UnixMillis, Option<usize>);
 
 impl State {
-    /// What was answered then to a call that changes something: of those that are alike, to the first one for the same order.
-    fn take(&mut self, exact: &str, loose: &str, body: &str, order: Option<&OrderId>) -> Option<Found> {
+    /// What was answered then to a call that changes something: of those that are alike, to the first one that was made on the same way, or
+    /// otherwise for the same order.
+    fn take(&mut self, exact: &str, loose: &str, body: &str, caller: &Caller) -> Option<Found> {
         let Self { exact: by_exact, loose: by_loose, made, moved, .. } = self;
         for list in [by_exact.get_mut(exact), by_loose.get_mut(loose)].into_iter().flatten() {
             list.retain(|index| made[*index].is_some());
-            let is_same = |index: &usize| made[*index].as_ref().is_some_and(|made| made.went.order.as_ref() == order);
-            let at = list.iter().position(is_same).unwrap_or(0);
+            let is_for_same = |index: &usize| made[*index].as_ref().is_some_and(|made| made.went.order == caller.order);
+            let same = list.iter().position(|index| is_of(made, *index, caller));
+            let at = same.or_else(|| list.iter().position(is_for_same)).unwrap_or(0);
             if let Some(Made { at, place, went }) = list.remove(at).and_then(|index| made[index].take()) {
                 let times = moved_instants(&went.body, body);
                 moved.extend(times.into_iter().map(|change| (address(&went), change)));
@@ -173,8 +164,16 @@ impl State {
     }
 
     /// What was to be seen at `now`: what was answered last until then, or the first that there is where nothing was seen yet. One who may
-    /// wait from `played` on sees what he saw then, if that is still to come.
-    fn look(&mut self, exact: &str, loose: &str, now: UnixMillis, played: Option<usize>) -> Option<Found> {
+    /// wait from `played` on sees what he saw then: on the same way, or otherwise if that is still to come.
+    fn look(&mut self, exact: &str, loose: &str, now: UnixMillis, waits: Option<(Caller, usize)>) -> Option<Found> {
+        if let Some(Made { at, place, went }) =
+            waits.as_ref().and_then(|(caller, _)| self.own_look(exact, loose, caller))
+        {
+            self.looks.push(went.back.clone());
+            self.seen.insert(exact.to_owned(), self.looks.len() - 1);
+            return Some((went.back, at, Some(place)));
+        }
+        let played = waits.map(|(_, played)| played);
         let was_seen = self.seen.contains_key(exact);
         let Self { exact: by_exact, loose: by_loose, made, .. } = self;
         let mut newest: Option<Made> = None;
@@ -206,6 +205,19 @@ impl State {
         }
         self.seen.get(exact).map(|index| (self.looks[*index].clone(), now, None))
     }
+
+    /// The look that was made then on the same way.
+    fn own_look(&mut self, exact: &str, loose: &str, caller: &Caller) -> Option<Made> {
+        let Self { exact: by_exact, loose: by_loose, made, .. } = self;
+        let lists = [by_exact.get(exact), by_loose.get(loose)].into_iter().flatten();
+        let own = lists.flatten().copied().find(|index| is_of(made, *index, caller))?;
+        made[own].take()
+    }
+}
+
+/// Whether a call was made on the way of this caller.
+fn is_of(made: &[Option<Made>], index: usize, caller: &Caller) -> bool {
+    caller.began.is_some() && made[index].as_ref().is_some_and(|made| made.went.of == caller.began)
 }
 
 /// The method and the address of a call, as a report names it.
@@ -282,7 +294,7 @@ mod tests {
         let back = Back::Answered { status: 200, retry_after: None, date: None, body: said.to_owned() };
         let url = format!("https://partner.example{path}");
         let (method, body) = (method.to_owned(), body.to_owned());
-        Went { method, url, body, back, took: Millis(1), order: None, decided: None }
+        Went { method, url, body, back, took: Millis(1), order: None, decided: None, of: None }
     }
 
     fn call(method: Method, path: &str, body: &str) -> Call {
@@ -349,7 +361,7 @@ mod tests {
                 bound.send(&call(Method::POST, path, ""), limits).await.map(|response| response.body)
             }
         };
-        let waits = tokio::spawn(may_wait(None, make("/one")));
+        let waits = tokio::spawn(by(Caller::default(), make("/one")));
         while bound.waiting() == 0 {
             tokio::task::yield_now().await;
         }
@@ -370,8 +382,23 @@ mod tests {
         let calls = [(THEN, of("ord_1", "0123456789ab", "1"), 1), (THEN, of("ord_2", "0123456789cd", "2"), 2)];
         let bound = Bound::new(calls, Arc::new(TestClock::at(THEN)));
         let other = call(Method::POST, "/b/0123456789ef", "");
-        let asked = may_wait(Some(OrderId("ord_2".to_owned())), async { said(&bound, &other) });
-        assert_eq!(asked.await.as_deref(), Some("2"));
+        let caller = Caller { order: Some(OrderId("ord_2".to_owned())), began: None };
+        assert_eq!(by(caller, async { said(&bound, &other) }).await.as_deref(), Some("2"));
+    }
+
+    #[tokio::test]
+    async fn of_looks_that_are_alike_each_is_seen_by_whoever_saw_it() {
+        let of = |began: i64, saw: &str| Went { of: Some(began), ..went("GET", "/b/1", "", saw) };
+        let bound = Bound::new([(THEN, of(1, "1"), 1), (THEN, of(2, "2"), 2)], Arc::new(TestClock::at(THEN)));
+        for (began, saw) in [(2, "2"), (1, "1")] {
+            let caller = Caller { order: None, began: Some(began) };
+            let look = call(Method::GET, "/b/1", "");
+            assert_eq!(by(caller, async { said(&bound, &look) }).await.as_deref(), Some(saw));
+        }
+    }
+
+    async fn by<T>(caller: Caller, work: impl Future<Output = T>) -> T {
+        course::playing(course::Known { caller: Some(caller), ..course::Known::default() }, work).await
     }
 
     #[test]

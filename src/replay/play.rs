@@ -28,10 +28,11 @@ use crate::config::{Config, Environment, OpsToken, Role};
 use crate::engine::EngineError;
 use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
+use crate::recorder::course::{Caller, Gate, Known, playing};
 use crate::recorder::file::{Drawn, Recorded};
 use crate::recorder::outcome::{FORM, Outcome, outcome};
 use crate::recorder::rights;
-use crate::recorder::tape::{Came, Gate, Moved, Piece, Ran, with_course, with_seeds};
+use crate::recorder::tape::{Came, Moved, Piece, Ran};
 
 /// The secrets of a replay: whoever has the file and the program can sign with them, and nobody else believes it.
 const TEST_WEBHOOK_SECRET: &str = "whsec_YSBzZWNyZXQgZm9yIHJlcGxheXMsIGtub3duIHRvIGFsbA==";
@@ -154,10 +155,14 @@ impl Played {
                 // An older version did not say whose answer waited: whoever was answered at once has no use for a place of its answer.
                 let waited = came.answered.is_some() || came.took > Millis(0);
                 let answered = waited.then_some((came.answered, at + came.took));
-                Mark { at, turn: came.decided, answered }
+                let points = came.points.iter().map(|point| point.turn).collect();
+                Mark { at, turn: came.began.or(came.decided), answered, points }
             }
-            Played::Begins(ran) => Mark { at, turn: Some(ran.began), answered: None },
-            Played::Task(_) | Played::Moved(_) => Mark { at, turn: None, answered: None },
+            Played::Begins(ran) => {
+                let points = ran.points.iter().map(|point| point.turn).collect();
+                Mark { at, turn: Some(ran.began), answered: None, points }
+            }
+            Played::Task(_) | Played::Moved(_) => Mark { at, turn: None, answered: None, points: Vec::new() },
         }
     }
 }
@@ -223,12 +228,16 @@ impl Play {
                     self.by_itself.waiting.turn_of(Some(index));
                     (index, None)
                 }
+                Step::Point(index) => {
+                    self.by_itself.points.open_next(index);
+                    (index, None)
+                }
                 Step::Answer => (0, None),
             };
             match event {
                 Some(Played::Message(came)) => self.message(came, number).await?,
-                Some(Played::Begins(ran)) => self.by_itself.begins(*ran).await?,
-                Some(Played::Task(name)) => self.by_itself.task(name, Vec::new()),
+                Some(Played::Begins(ran)) => self.by_itself.begins(*ran, number).await?,
+                Some(Played::Task(name)) => self.by_itself.task(name),
                 Some(Played::Moved(moved)) => before::moved(self.bridge.engine(), recorded, moved).await?,
                 None => {}
             }
@@ -244,6 +253,7 @@ impl Play {
     async fn end(&mut self, recorded: &Recorded) -> Result<(), ReplayError> {
         self.bound.play_to(usize::MAX);
         self.by_itself.waiting.turn_of(None);
+        self.by_itself.points.open_all();
         self.by_itself.settle().await;
         self.by_itself.catch_up(recorded.to()).await?;
         self.by_itself.reach(recorded.to());
@@ -310,7 +320,8 @@ impl Play {
         Ok(())
     }
 
-    /// Plays a message, by its number among everything that is played. One whose answer waits for tickets is left to itself: what is played meanwhile may be what it waits for.
+    /// Plays a message, by its number among everything that is played. One whose answer waits for tickets is left to itself: what is played
+    /// meanwhile may be what it waits for. So is one that took its time.
     async fn message(&mut self, came: Box<Came>, number: usize) -> Result<(), ReplayError> {
         self.messages += 1;
         let at = self.clock.now();
@@ -318,8 +329,9 @@ impl Play {
             return self.compare(at, &came, (0, UNSIGNED.to_owned())).await;
         };
         let router = crate::http::router(self.bridge.shared().clone());
-        if !self.waits_for_tickets(&came.path) {
-            let answer = with_seeds(&came.seeds, answer_to(router, request)).await;
+        if !self.waits_for_tickets(&came.path) && came.began.is_none() {
+            let known = Known { seeds: &came.seeds, ..Known::default() };
+            let answer = playing(known, answer_to(router, request)).await;
             return self.compare(at, &came, answer).await;
         }
         let gate = Arc::new(Gate::default());
@@ -327,7 +339,12 @@ impl Play {
             gate.open();
         }
         let (seeds, through) = (came.seeds.clone(), gate.clone());
-        let answer = async move { with_course(&seeds, Some(through), answer_to(router, request)).await };
+        let caller = came.began.map(|began| Caller { order: None, began: Some(began) });
+        let points = self.by_itself.points.of(number, &came.points);
+        let answer = async move {
+            let known = Known { seeds: &seeds, caller, answer: Some(through), points };
+            playing(known, answer_to(router, request)).await
+        };
         self.by_itself.waiting.enter((came, at), (number, gate), tokio::spawn(answer));
         Ok(())
     }

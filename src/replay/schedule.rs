@@ -2,7 +2,8 @@
 
 //! The place of everything that was recorded: the order in which it was decided then, which is not always the order of its coming. Of two messages
 //! about one order that crossed, the one is played first that was taken first; a message that was taken while a call was under way is played
-//! before the call is answered; a delivery begins when it began, whatever kept it waiting.
+//! before the call is answered; a delivery begins when it began, whatever kept it waiting; and what takes its time
+//! goes on, at each thing that it reads or changes, when it went on then.
 
 use ticketbridge_core::UnixMillis;
 
@@ -18,6 +19,8 @@ pub(super) struct Mark {
     pub(super) turn: Option<i64>,
     /// Of a message whose answer waited for something: the turn of its answer as far as that was recorded, and its time.
     pub(super) answered: Option<(Option<i64>, UnixMillis)>,
+    /// The turns of what was read and changed on its way.
+    pub(super) points: Vec<i64>,
 }
 
 /// What happens next.
@@ -27,6 +30,8 @@ pub(super) enum Step {
     Answer,
     /// What has this mark comes, or begins.
     Mark(usize),
+    /// What has this mark reads or changes the next thing on its way.
+    Point(usize),
     /// The message with this mark is answered, which waited for something.
     Answered(usize),
 }
@@ -42,7 +47,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Of these marks and calls; each call with the time at which it began.
-    pub(super) fn of(marks: &[Mark], calls: &[(UnixMillis, Went)]) -> Self {
+    pub(super) fn of<'m>(marks: &'m [Mark], calls: &[(UnixMillis, Went)]) -> Self {
         let first_of = |at: UnixMillis| at.0.saturating_mul(TURNS_PER_MS);
         // Who was answered in a millisecond was answered after whatever happened in it.
         let last_of = |at: UnixMillis| first_of(at).saturating_add(TURNS_PER_MS - 1);
@@ -58,7 +63,12 @@ impl Schedule {
             Some((turn.unwrap_or_else(|| last_of(at)), Step::Answered(index), at, None))
         };
         let all_marks = || marks.iter().enumerate();
-        let marked = all_marks().map(of_mark).chain(all_marks().filter_map(of_answered));
+        // It has the time of what was before it: a turn is taken once the database has got to it, and what is decided is as old as its call.
+        let of_points = |(index, mark): (usize, &'m Mark)| {
+            mark.points.iter().map(move |turn| (*turn, Step::Point(index), UnixMillis(i64::MIN), None))
+        };
+        let answered = all_marks().filter_map(of_answered);
+        let marked = all_marks().map(of_mark).chain(all_marks().flat_map(of_points)).chain(answered);
         let mut all: Vec<_> = calls.iter().enumerate().map(of_call).chain(marked).collect();
         all.sort_by_key(|(turn, step, ..)| (*turn, *step));
         let mut schedule = Self { steps: Vec::with_capacity(all.len()), answers: vec![0; calls.len()] };
@@ -81,7 +91,7 @@ mod tests {
     use ticketbridge_core::{Millis, OrderId};
 
     fn message(at: i64, turn: Option<i64>) -> Mark {
-        Mark { at: UnixMillis(at), turn, answered: None }
+        Mark { at: UnixMillis(at), turn, answered: None, points: Vec::new() }
     }
 
     fn call(at: i64, took: i64, decided: Option<i64>) -> (UnixMillis, Went) {
@@ -93,6 +103,7 @@ mod tests {
             took: Millis(took),
             order: Some(OrderId("ord_1".into())),
             decided,
+            of: None,
         };
         (UnixMillis(at), went)
     }
@@ -127,6 +138,21 @@ mod tests {
         assert_eq!(steps(&[waited], &calls), expected);
         let of_older = Mark { answered: Some((None, UnixMillis(150))), ..message(100, None) };
         assert_eq!(steps(&[of_older], &[call(110, 40, None)]), expected);
+    }
+
+    #[test]
+    fn what_takes_its_time_begins_when_it_began_and_goes_on_when_it_went_on() {
+        let slow = Mark { points: vec![100_500, 150_500], ..message(100, Some(100_000)) };
+        let calls = [call(101, 40, Some(150_500))];
+        let expected = [
+            (Step::Mark(0), 100),
+            (Step::Point(0), 100),
+            (Step::Mark(1), 120),
+            (Step::Answer, 141),
+            (Step::Point(0), 141),
+            (Step::Mark(2), 141),
+        ];
+        assert_eq!(steps(&[slow, message(120, Some(120_000)), message(130, Some(151_000))], &calls), expected);
     }
 
     #[test]

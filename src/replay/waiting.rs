@@ -2,12 +2,15 @@
 
 //! Messages whose answers wait for tickets while other things happen: what is played meanwhile may be what they wait for.
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::UnixMillis;
 use tokio::task::JoinHandle;
 
-use crate::recorder::tape::{Came, Gate};
+use crate::recorder::course::Gate;
+use crate::recorder::tape::{Came, Point};
 
 /// A message whose answer is awaited.
 pub(super) struct Waiting {
@@ -21,6 +24,45 @@ pub(super) struct Waiting {
     gate: Arc<Gate>,
     /// Its answer.
     task: JoinHandle<(u16, String)>,
+}
+
+/// Where whatever is under way waits, each at what it read or changed next then, by its number among everything that is played.
+#[derive(Default)]
+pub(super) struct Points {
+    closed: HashMap<usize, VecDeque<Arc<Gate>>>,
+    waited_at: Arc<AtomicUsize>,
+}
+
+impl Points {
+    /// The gates of something that begins, each with what it is about.
+    pub(super) fn of(&mut self, number: usize, points: &[Point]) -> Vec<(u32, Arc<Gate>)> {
+        let gate = |_: &Point| Arc::new(Gate::counted(self.waited_at.clone()));
+        let gates: Vec<Arc<Gate>> = points.iter().map(gate).collect();
+        let about = points.iter().map(|point| point.about).zip(gates.iter().cloned()).collect();
+        self.closed.insert(number, gates.into());
+        about
+    }
+
+    /// It is the turn of the next one of this number.
+    pub(super) fn open_next(&mut self, number: usize) {
+        let Some(gates) = self.closed.get_mut(&number) else { return };
+        if let Some(gate) = gates.pop_front() {
+            gate.open();
+        }
+        if gates.is_empty() {
+            self.closed.remove(&number);
+        }
+    }
+
+    /// Nobody waits any longer.
+    pub(super) fn open_all(&mut self) {
+        self.closed.drain().flat_map(|(_, gates)| gates).for_each(|gate| gate.open());
+    }
+
+    /// At how many somebody waits.
+    pub(super) fn waited_at(&self) -> usize {
+        self.waited_at.load(Ordering::Acquire)
+    }
 }
 
 /// All of them.

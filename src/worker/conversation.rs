@@ -10,7 +10,8 @@ use ticketbridge_core::quoted::FreeText;
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::recorder::tape::{self, Work};
+use crate::recorder::course;
+use crate::recorder::tape::Work;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::{CallLimits, Reached, TransportError};
 use crate::worker::Worker;
@@ -116,7 +117,7 @@ impl Worker {
             .store()
             .write("try_keys_again", move |tx: &Tx| Box::pin(async move { tx.resume_all(KEY_REFUSED, now).await }));
         let begun = self.engine.begin(Work::Task { name: TRY_KEYS_AGAIN.to_owned() });
-        let resumed: Result<u64, StoreError> = tape::doing(begun, Box::pin(resumes)).await;
+        let resumed: Result<u64, StoreError> = course::doing(begun, Box::pin(resumes)).await;
         self.engine.work().notify_one();
         resumed
     }

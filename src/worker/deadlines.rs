@@ -140,7 +140,12 @@ impl Worker {
         let (Some(recorder), Some(began)) = (self.engine.recorder(), decided.turn()) else { return };
         recorder.record(moment.now, || {
             let what = Work::Deadline { order: row.order.clone(), deadline: row.kind, passed };
-            Piece::Ran(Box::new(Ran { what, began, seeds: vec![format!("{:032x}", moment.seed.0)] }))
+            Piece::Ran(Box::new(Ran {
+                what,
+                began,
+                seeds: vec![format!("{:032x}", moment.seed.0)],
+                points: Vec::new(),
+            }))
         });
     }
 }

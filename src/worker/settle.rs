@@ -14,12 +14,15 @@ use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 
 use crate::engine::{Applied, Change, EngineError, held, needs};
-use crate::recorder::tape;
+use crate::recorder::course;
 use crate::service::live::Running;
 use crate::worker::Worker;
 
 /// Gap between two looks whether a partner is configured again.
 const PARTNER_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(2));
+
+/// The end of an attempt, among what is done on its way.
+const SETTLE: &str = "settle";
 
 /// What one attempt came to.
 pub(crate) struct Attempt {
@@ -83,6 +86,7 @@ impl Worker {
         attempt: Option<Attempt>,
         commands: Vec<(Actor, Command)>,
     ) -> Result<Option<Applied>, EngineError> {
+        course::turn_of(SETTLE).await;
         let moment = self.engine.moment();
         // What is to be repeated waits among those that failed, unless the failure was not the order's.
         let mut job = job.clone();
@@ -104,7 +108,8 @@ impl Worker {
         let needs = needs::of_commands(&job.order, commands.iter().map(|(_, command)| command))
             .with_held(commands.iter().flat_map(|(_, command)| self.held_named(job, command)));
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
-        let (engine, decided) = (self.engine.clone(), tape::heard_of_calls());
+        let (engine, decided) = (self.engine.clone(), course::heard_of_calls());
+        let turn = decided.clone();
         let applied = self
             .engine
             .store()
@@ -125,6 +130,7 @@ impl Worker {
                 })
             })
             .await?;
+        course::passed(SETTLE, turn.turn());
         if let Some(applied) = &applied {
             self.engine.announce(applied);
         }

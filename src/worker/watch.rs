@@ -12,7 +12,8 @@ use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::recorder::tape::{self, Work};
+use crate::recorder::course;
+use crate::recorder::tape::Work;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
@@ -59,7 +60,9 @@ impl Worker {
         let due: Vec<Order> = orders.into_iter().filter(is_to_be_asked).take(LOOKS_PER_RUN).collect();
         // Together: a back-end that says nothing about some of them holds up none of the others.
         for part in due.chunks(LOOKS_AT_ONCE) {
-            for looked in join_all(part.iter().map(|order| self.watch_one(order, now))).await {
+            let looks = part.iter().enumerate();
+            let looks = looks.map(|(number, order)| course::strand(number, Box::pin(self.watch_one(order, now))));
+            for looked in join_all(looks).await {
                 looked?;
             }
         }
@@ -225,7 +228,7 @@ impl Worker {
     /// Follows a hint, to its end.
     pub(crate) async fn follow(&self, backend: &RegisteredBackend, about: String) {
         let begun = self.engine.begin(Work::Hint { backend: backend.id.to_string(), about: about.clone() });
-        if let Err(error) = tape::doing(begun, Box::pin(self.read_hinted(backend, &about))).await {
+        if let Err(error) = course::doing(begun, Box::pin(self.read_hinted(backend, &about))).await {
             crate::trouble::log_trouble("a hint could not be followed; what is polled finds it", &error);
         }
     }
@@ -234,14 +237,23 @@ impl Worker {
     async fn wake_up(&self, order: &Order, backend: &ticketbridge_core::BackendId) -> Result<(), EngineError> {
         let (now, id, destination) =
             (self.engine.clock().now(), order.id.clone(), Destination::Backend(backend.clone()).to_string());
+        course::turn_of(order.id.as_str()).await;
+        let (engine, decided) = (self.engine.clone(), course::heard_of_calls());
+        let turn = decided.clone();
         let woken: Result<u64, StoreError> = self
             .engine
             .store()
             .write("wake", move |tx: &Tx| {
                 let (id, destination) = (id.clone(), destination.clone());
-                Box::pin(async move { tx.wake(&id, &destination, now).await })
+                let (engine, decided) = (engine.clone(), decided.clone());
+                Box::pin(async move {
+                    let woken = tx.wake(&id, &destination, now).await?;
+                    decided.note(engine.turn());
+                    Ok(woken)
+                })
             })
             .await;
+        course::decided(order.id.as_str(), turn.turn());
         woken?;
         self.engine.work().notify_one();
         Ok(())

@@ -3,6 +3,8 @@
 //! The last day as a test: recorded, exported with stand-ins for guests, played to the same version without a difference, and to a changed
 //! one with every change named.
 
+mod courses;
+
 use serde_json::json;
 use ticketbridge::app;
 use ticketbridge::config::Config;

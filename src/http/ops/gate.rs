@@ -27,8 +27,9 @@ use crate::http::ops::{auth, languages, once, session};
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
+use crate::recorder::course;
 use crate::recorder::rights;
-use crate::recorder::tape::{self, Came, Piece, headers_of};
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
 /// Bytes of a body that brings codes.
@@ -186,8 +187,9 @@ impl Gate {
         // Where nothing is noted of its decision, it is that of its coming; what it leads to follows it.
         let turn = self.shared.engine.turn();
         let body = raw.clone();
-        let (response, course) = tape::noting(Box::pin(self.answer(query, raw))).await;
+        let (response, course) = course::noting(turn, Box::pin(self.answer(query, raw))).await;
         let status = response.status().as_u16();
+        let (began, points) = course.way();
         recorder.record(at, || {
             Piece::In(Box::new(Came {
                 path: uri.path().to_owned(),
@@ -205,6 +207,8 @@ impl Gate {
                 decided: Some(course.decided().unwrap_or(turn)),
                 answered: None,
                 seeds: course.seeds(),
+                began,
+                points,
             }))
         });
         response
