@@ -47,8 +47,8 @@ pub use error::EngineError;
 
 use std::sync::{Arc, OnceLock};
 
-use ticketbridge_core::{Moment, Order};
-use ticketbridge_store::Store;
+use ticketbridge_core::{Moment, Order, OrderId};
+use ticketbridge_store::{Store, Tx};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Ids};
@@ -130,6 +130,33 @@ impl Engine {
     /// Something begins that is done by itself.
     pub(crate) fn begin(&self, what: Work) -> Begun {
         Begun { recorder: self.recorder().cloned(), at: self.clock.now(), turn: self.turn(), what }
+    }
+
+    /// The order as it is now. When that was is known among everything that is decided: it is read under its lock, and a replay reads it then.
+    /// What was asked before has been heard by then.
+    pub(crate) async fn read_in_turn(&self, id: &OrderId) -> Result<Option<Order>, EngineError> {
+        course::turn_of(id.as_str()).await;
+        let (engine, decided, read) = (self.clone(), course::heard_of_calls(), id.clone());
+        let turn = decided.clone();
+        let order = self.store.write("read_in_turn", move |tx: &Tx| {
+            let (engine, decided, read) = (engine.clone(), decided.clone(), read.clone());
+            Box::pin(async move {
+                let order = tx.lock_order(&read).await?;
+                decided.note(engine.turn());
+                Ok::<_, EngineError>(order)
+            })
+        });
+        let order = order.await?;
+        course::decided(id.as_str(), turn.turn());
+        Ok(order)
+    }
+
+    /// Waits for its turn where a recording is played, and notes it otherwise: to be done before something is read of which a course goes on.
+    pub(crate) async fn look_in_turn(&self, about: &str) {
+        course::turn_of(about).await;
+        let (decided, turn) = (course::heard_of_calls(), self.turn());
+        decided.note(turn);
+        course::decided(about, Some(turn));
     }
 
     /// The turn of something that is decided now.

@@ -27,6 +27,7 @@ use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
+use crate::recorder::course;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
@@ -40,6 +41,9 @@ const CLOSED_FOR: Millis = Millis::hours(72);
 const JUST_ENDED_FOR: Millis = Millis::hours(1);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
+/// What a comparison reads on its way.
+const LIST: &str = "list";
+
 /// Which books are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -156,16 +160,26 @@ async fn compare_orders(
     let pace = RateLimiter::direct(Quota::per_second(rate));
     let mut page = PageRequest { limit: PAGE, cursor: None };
     loop {
+        worker.engine.look_in_turn(LIST).await;
         let found = worker.engine.store().list_orders(filter, &page).await?;
-        for order in &found.items {
-            note_untold(order, report);
-            let Some(compared) = what_of(order) else { continue };
-            report.orders += 1;
-            pace.until_ready().await;
-            if compared == Compared::Both {
-                ask_channel(worker, order, report).await?;
+        for listed in &found.items {
+            // Where a recording is played nobody is really asked, and nothing may hang on how long this takes.
+            if what_of(listed).is_some() && !course::is_played() {
+                pace.until_ready().await;
             }
-            backend::ask(worker, order, report).await?;
+            // Partners are asked about the order as it is now: since the list was read, the ones before it were asked, each for as long as it took.
+            let Some(order) = worker.engine.read_in_turn(&listed.id).await? else { continue };
+            // It has moved on, and is in another list by now.
+            if filter.state.is_some_and(|state| state != order.state) {
+                continue;
+            }
+            note_untold(&order, report);
+            let Some(compared) = what_of(&order) else { continue };
+            report.orders += 1;
+            if compared == Compared::Both {
+                ask_channel(worker, &order, report).await?;
+            }
+            backend::ask(worker, &order, report).await?;
         }
         match found.next_cursor {
             Some(cursor) => page.cursor = Some(cursor),

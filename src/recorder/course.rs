@@ -268,6 +268,11 @@ fn this_strand() -> usize {
     STRAND.try_with(|strand| *strand).unwrap_or_default()
 }
 
+/// Whether a recording is played: then nobody is really asked.
+pub(crate) fn is_played() -> bool {
+    Course::current().is_some_and(|course| course.played.is_some())
+}
+
 /// Who makes a call here that may wait for the place of its answer, where a recording is played.
 pub(crate) fn caller() -> Option<Caller> {
     Course::current()?.played.as_ref()?.caller.clone()

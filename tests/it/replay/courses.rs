@@ -107,6 +107,55 @@ async fn a_message_that_waits_for_a_place_is_as_old_as_it_was() {
     is_owed_to_its_way(&recorded, edit).await;
 }
 
+/// Books are compared by a person or by the clock, and the supplier is slow: one order is refunded, one is sold and ticketed and one goes on
+/// meanwhile, and what the channel says of another makes a difference.
+async fn books_are_compared(bridge: &TestBridge, compare: impl Future<Output = ()>) {
+    three_ticketed(bridge).await;
+    bridge.advance(Millis::minutes(1));
+    // What the channel says of whichever is asked about first is about none of them.
+    let answer = json!({ "data": { "error_code": 0, "orders": [{ "order_id": "V9", "order_status": 1, "count": 2 }] },
+        "extra": { "error_code": 0 } });
+    bridge.partners.next("/trade/order/query/", Outcome::Says(200, answer));
+    let held = bridge.partners.hold("/octo/bookings/");
+    let meanwhile = async {
+        held.arrived().await;
+        for (index, booking) in ["R100", "R101", "R102"].into_iter().enumerate() {
+            let applied = douyin::refund_apply(booking, &format!("B{index}"), 101, 0, bridge.now());
+            bridge.douyin("refund-apply", &applied).await.expect(200);
+            bridge.advance(Millis::seconds(1));
+            bridge.drain().await;
+        }
+        bridge.ticketed("V103", "R103").await;
+        bridge.advance(Millis::seconds(2));
+        held.answer();
+    };
+    tokio::join!(compare, meanwhile);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+}
+
+#[tokio::test]
+async fn books_that_a_person_compares_while_orders_go_on_are_compared_as_they_were() {
+    let edit = |files: &mut Files| with_supplier(files, "");
+    let bridge = recording(edit).await;
+    books_are_compared(&bridge, async {
+        let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+        assert!(report["orders"].as_u64() > Some(0), "{report}");
+    })
+    .await;
+    let recorded = is_equal(bridge, edit).await;
+    is_owed_to_its_way(&recorded, edit).await;
+}
+
+#[tokio::test]
+async fn books_that_are_compared_by_the_clock_while_orders_go_on_are_compared_as_they_were() {
+    let edit = |files: &mut Files| with_supplier(files, "");
+    let bridge = recording(edit).await;
+    books_are_compared(&bridge, schedule::run_named(bridge.bridge.shared(), "reconcile")).await;
+    is_equal(bridge, edit).await;
+}
+
 /// Visits are looked for at several bookings at once; one answer comes late, and an order is refunded meanwhile.
 #[tokio::test]
 async fn visits_that_are_looked_for_together_are_found_as_they_were() {
