@@ -229,3 +229,23 @@ async fn a_list_of_changes_that_a_message_crosses_is_taken_over_as_it_was() {
     assert_eq!(bridge.booked("K3").await.state, OrderState::Placed, "its message was lost");
     is_equal(bridge, with_kakao).await;
 }
+
+/// A person does something to many: each of the acts stands in the recording, and none is done twice.
+#[tokio::test]
+async fn what_is_done_to_many_is_done_to_each_when_it_was_done() {
+    let bridge = recording(|_| {}).await;
+    for number in 0..4 {
+        let booking = format!("R10{number}");
+        bridge.ticketed(&format!("V10{number}"), &booking).await;
+        let applied = douyin::refund_apply(&booking, &format!("K{number}"), 102, 0, bridge.now());
+        bridge.douyin("refund-apply", &applied).await.expect(200);
+        bridge.drain().await;
+    }
+    let begun = bridge.post("bulk/approve", &json!({ "match": { "channel": "douyin-main" } })).await.expect(200).json();
+    let path = format!("bulk/{}", begun["id"].as_str().expect("an id"));
+    bridge.eventually(&path, |said| said["state"] == "done").await;
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    is_equal(bridge, |_| {}).await;
+}
