@@ -17,6 +17,7 @@ use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone,
 use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
 use crate::engine::effects::TELL_STOCK;
+use crate::recorder::course;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
@@ -68,6 +69,7 @@ impl Worker {
         let dates: Vec<Date> = (0..=to.days_since(from)).map(|day| from.plus_days(day)).filter(opens).collect();
         let (Some(first), Some(last)) = (dates.first().copied(), dates.last().copied()) else { return Ok(0) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(0) };
+        self.engine.look_in_turn(product.code.as_str()).await;
         let taken = self.engine.store().stock_taken(&product.code, first, last).await?;
         let not_there_yet = self.not_there_yet(product, first, last).await?;
         let days = match self.ask_availability(&backend, (name, terms), first, last).await {
@@ -139,16 +141,21 @@ impl Worker {
     /// Keeps what was told, and has the channels that sell the product hear of every date on which something else is left now.
     async fn keep_stock(&self, product: ProductCode, told: Vec<(Date, ToldStock)>) -> Result<(), StoreError> {
         let takers = self.stock_takers(&product).await?;
+        course::turn_of(product.as_str()).await;
         let now = self.engine.clock().now();
-        let id = |_| format!("dlv_{:032x}", self.engine.ids().seed().0);
+        // They are made as the identifiers of orders are, so that a replay has the same.
+        let id = |_| format!("dlv_{:032x}", course::seed(|| self.engine.ids().seed()).0);
         let ids: Vec<String> = (0..told.len() * takers.len()).map(id).collect();
+        let about = product.clone();
         let work = std::sync::Arc::new((product, told, takers, ids));
         let is_told = !work.2.is_empty();
+        let (engine, decided) = (self.engine.clone(), course::heard_of_calls());
+        let turn = decided.clone();
         let kept: Result<(), StoreError> = self
             .engine
             .store()
             .write("refresh_stock", move |tx: &Tx| {
-                let work = work.clone();
+                let (work, engine, decided) = (work.clone(), engine.clone(), decided.clone());
                 Box::pin(async move {
                     let (product, told, takers, ids) = &*work;
                     let mut ids = ids.iter();
@@ -163,10 +170,12 @@ impl Worker {
                             tx.enqueue(&tell_stock(id, taker, &key, now)).await?;
                         }
                     }
+                    decided.note(engine.turn());
                     Ok(())
                 })
             })
             .await;
+        course::decided(about.as_str(), turn.turn());
         if kept.is_ok() && is_told {
             self.engine.work().notify_one();
         }

@@ -14,7 +14,7 @@ const OUT_OF_STOCK: i64 = 1;
 const DAY: &str = "2026-12-01";
 
 /// The example, with the visit of two counted by the gate.
-fn told_by_the_gate(files: &mut BTreeMap<String, String>) {
+pub(crate) fn told_by_the_gate(files: &mut BTreeMap<String, String>) {
     let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
     *products = products.replacen("overdue_policy =", "stock_from = \"backend\"\noverdue_policy =", 1);
 }

@@ -11,6 +11,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_core::order::OrderState;
 
 use super::{Files, config, play, taken, with_kakao};
+use crate::availability::told_by_the_gate;
 use crate::octo::{BACKEND, books};
 use crate::support::partners::Outcome;
 use crate::support::{Ask, TestBridge, douyin, kakao};
@@ -228,6 +229,41 @@ async fn a_list_of_changes_that_a_message_crosses_is_taken_over_as_it_was() {
     bridge.drain().await;
     assert_eq!(bridge.booked("K3").await.state, OrderState::Placed, "its message was lost");
     is_equal(bridge, with_kakao).await;
+}
+
+/// A back-end is asked what is left of a day, and the last places are taken while its answer is on its way: it could not know of them.
+#[tokio::test]
+async fn what_is_left_at_a_back_end_is_as_it_was_when_it_was_asked() {
+    let bridge = recording(told_by_the_gate).await;
+    for sale in ["V100", "V101", "V102"] {
+        bridge.sell(sale).await;
+    }
+    let says = |left: i64| {
+        let day = json!({ "date": "2026-12-01", "remaining": left, "price": 19_900, "currency": "CNY" });
+        bridge
+            .partners
+            .next("/availability?product=P-778&from=2026-11-20", Outcome::Says(200, json!({ "days": [day] })));
+    };
+    let asks = || schedule::run_named(bridge.bridge.shared(), "availability");
+    says(4);
+    asks().await;
+    says(2);
+    let held = bridge.partners.hold("/availability");
+    let meanwhile = async {
+        held.arrived().await;
+        bridge.book("R100", "V100", "2026-12-01").await;
+        bridge.advance(Millis::seconds(2));
+        held.answer();
+    };
+    tokio::join!(asks(), meanwhile);
+    let full = bridge.douyin("create-order", &douyin::booking("R101", "V101", "2026-12-01", 2, bridge.now())).await;
+    assert_ne!(full.expect(200).json()["data"]["error_code"], 0, "nothing is left");
+    bridge.drain().await;
+    says(2);
+    asks().await;
+    bridge.book("R102", "V102", "2026-12-01").await;
+    bridge.drain().await;
+    is_equal(bridge, told_by_the_gate).await;
 }
 
 /// A person does something to many: each of the acts stands in the recording, and none is done twice.
