@@ -129,7 +129,12 @@ impl Engine {
 
     /// Something begins that is done by itself.
     pub(crate) fn begin(&self, what: Work) -> Begun {
-        Begun { recorder: self.recorder().cloned(), at: self.clock.now(), turn: self.turn(), what }
+        self.begun_in(self.turn(), what)
+    }
+
+    /// The same of something that began in this turn: by what it goes was read then.
+    pub(crate) fn begun_in(&self, turn: i64, what: Work) -> Begun {
+        Begun { recorder: self.recorder().cloned(), at: self.clock.now(), turn, what }
     }
 
     /// The order as it is now. When that was is known among everything that is decided: it is read under its lock, and a replay reads it then.

@@ -95,11 +95,15 @@ impl Worker {
         self.carry_out_for(job, None).await;
     }
 
-    /// The same with the order as it was loaded a moment ago.
-    pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
+    /// The same with the order as it was loaded a moment ago, and the turn by which it was.
+    pub(crate) async fn carry_out_for(&self, job: Job, order: Option<(Order, i64)>) {
         let (id, about) = (job.id.clone(), job.order.clone());
         let what = Work::Delivery { id, order: about, destination: job.destination.clone(), call: job.call.clone() };
-        course::doing(self.engine.begin(what), Box::pin(self.do_carry_out(job, order))).await;
+        let (order, begun) = match order {
+            Some((order, turn)) => (Some(order), self.engine.begun_in(turn, what)),
+            None => (None, self.engine.begin(what)),
+        };
+        course::doing(begun, Box::pin(self.do_carry_out(job, order))).await;
     }
 
     async fn do_carry_out(&self, job: Job, order: Option<Order>) {

@@ -56,8 +56,8 @@ impl UnderWay {
 /// A delivery that is ours, with what keeps its place.
 pub(super) struct Begun {
     job: Job,
-    /// Its order, where it came with it.
-    order: Option<Order>,
+    /// Its order, where it came with it, and the turn by which it is as it is.
+    order: Option<(Order, i64)>,
     seat: Box<dyn Any + Send>,
     holding: Holding,
 }
@@ -104,17 +104,22 @@ impl Desk for AtDesk {
 impl Worker {
     /// A delivery that is ours from now on.
     pub(super) fn begun(&self, job: Job, order: Option<Order>, seat: Box<dyn Any + Send>) -> Begun {
-        let holding = self.held.hold(&job);
+        let (holding, turn) = (self.held.hold(&job), self.engine.turn());
+        let order = order.map(|order| (order, turn));
         Begun { job, order, seat, holding }
     }
 
     /// Begins them, each on a task of its own.
     pub(super) async fn carry_all_out(&self, begun: Vec<Begun>, under_way: &UnderWay) {
-        let at_hand: BTreeSet<_> = begun.iter().filter_map(|it| it.order.as_ref()).map(|order| &order.id).collect();
+        let at_hand: BTreeSet<_> =
+            begun.iter().filter_map(|it| it.order.as_ref()).map(|(order, _)| &order.id).collect();
         let ids: Vec<_> = begun.iter().map(|it| &it.job.order).filter(|id| !at_hand.contains(id)).cloned().collect();
+        // It begins by what is read here, not by what the order has become once it is its turn. No two begin in the same turn.
+        let turns: Vec<i64> = ids.iter().map(|_| self.engine.turn()).collect();
         // Without them, each delivery asks for its own.
         let orders = self.engine.store().load_orders(&ids).await.unwrap_or_default();
-        let mut orders: BTreeMap<_, _> = orders.into_iter().map(|order| (order.id.clone(), order)).collect();
+        let read = orders.into_iter().zip(turns);
+        let mut orders: BTreeMap<_, _> = read.map(|(order, turn)| (order.id.clone(), (order, turn))).collect();
         for Begun { job, order, seat, holding } in begun {
             let worker = self.clone();
             // Of several deliveries of one order the first gets it: what that one does changes what the others find.
