@@ -487,9 +487,9 @@ impl Arrived {
         let inbound = Inbound::Query(query.clone());
         let this = self.clone();
         let asked = async move {
-            let found = this.shared.engine.ask(&this.running, &this.channel, &query).await;
+            // Before it is read: what is decided while the answer is put together is not in it.
             this.decided.note(this.shared.engine.turn());
-            found
+            this.shared.engine.ask(&this.running, &this.channel, &query).await
         };
         match self.in_time(asked).await {
             Ok(found) => {
