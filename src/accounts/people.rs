@@ -559,7 +559,7 @@ async fn change_in(tx: &Tx, id: &str, change: &Change, now: UnixMillis) -> Resul
         }
         (Change::Activate, state) => return Ok(Outcome::State(state)),
         (Change::ResetFactor, _) => {
-            tx.set_totp(id, None, now).await?;
+            tx.forget_totp(id, now).await?;
             tx.remove_passkeys(id).await?;
             tx.put_recovery_codes(id, &[]).await?;
             tx.end_sessions(id, now).await?;

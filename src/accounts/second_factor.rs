@@ -87,7 +87,8 @@ impl Accounts {
         Ok(Begun { token, holder: Holder { via: Via::Session(signed), ..holder.clone() } })
     }
 
-    /// Makes somebody a secret for one-time codes; in base 32, and as an address for authenticators. It counts when a code of it was given.
+    /// Makes somebody a secret for one-time codes; in base 32, and as an address for authenticators. It counts when a code of it was given: one
+    /// that he has already holds until then, or whoever has his password alone could make another.
     ///
     /// # Errors
     /// [`Refused::FreshFactorRequired`] when he has one already and has not passed it a moment ago.
@@ -98,13 +99,13 @@ impl Accounts {
         let mut secret = self.engine.ids().nonce().to_vec();
         secret.extend_from_slice(&self.engine.ids().nonce()[..4]);
         let shown = factor::shown(&secret, &signed.email).ok_or(Refused::NotFound("factor"))?;
-        let work = Arc::new((signed.account.clone(), Totp { secret: hex::encode(&secret), confirmed: false }));
+        let work = Arc::new((signed.account.clone(), hex::encode(&secret)));
         let kept: Result<(), StoreError> = self
             .engine
             .store()
             .write("begin_totp", move |tx: &Tx| {
                 let work = work.clone();
-                Box::pin(async move { tx.set_totp(&work.0, Some(&work.1), now).await })
+                Box::pin(async move { tx.begin_totp(&work.0, &work.1, now).await })
             })
             .await;
         kept?;
@@ -128,29 +129,28 @@ impl Accounts {
         // He may have got another factor since he began with this one.
         holder.may_change_secrets(now)?;
         let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
-        let Some(waiting) = account.totp.filter(|totp| !totp.confirmed) else {
+        let Some(waiting) = account.totp.as_ref().and_then(Totp::waiting) else {
             return Err(Refused::State(
                 "no_pending_factor",
                 "there is nothing to confirm: POST account/totp first".to_owned(),
             ));
         };
-        let secret = hex::decode(&waiting.secret).unwrap_or_default();
+        let secret = hex::decode(waiting).unwrap_or_default();
         let Some(step) = factor::step_of(&secret, code, self.engine.clock().outside()) else {
             return Err(Refused::WrongCode);
         };
         let codes = factor::recovery_codes(|| self.engine.ids().nonce());
-        let work = Arc::new((account.id.clone(), Totp { confirmed: true, ..waiting }, codes.clone()));
+        let work = Arc::new((account.id.clone(), waiting.to_owned(), codes.clone()));
         let kept: Result<bool, StoreError> = self
             .engine
             .store()
             .write("confirm_totp", move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (account, totp, codes) = &*work;
-                    if !tx.take_totp_step(account, step).await? {
+                    let (account, secret, codes) = &*work;
+                    if !tx.confirm_totp(account, secret, step, now).await? {
                         return Ok(false);
                     }
-                    tx.set_totp(account, Some(totp), now).await?;
                     tx.put_recovery_codes(account, codes).await?;
                     Ok(true)
                 })

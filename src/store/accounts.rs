@@ -109,6 +109,16 @@ pub struct Totp {
     pub secret: String,
     /// Whether a code of it was given: until then it is none.
     pub confirmed: bool,
+    /// The secret that is to take its place, hex, once a code of that was given: until then this one holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<String>,
+}
+
+impl Totp {
+    /// The secret that waits for a code of it.
+    pub fn waiting(&self) -> Option<&str> {
+        if self.confirmed { self.successor.as_deref() } else { Some(&self.secret) }
+    }
 }
 
 impl AccountRow {
@@ -384,18 +394,49 @@ impl Tx {
         self.set_account(id, "language = ?", values![language], now).await
     }
 
-    /// Keeps the secret of somebody's one-time codes, or forgets it. A new one has no code that was taken before.
+    /// Keeps a secret for somebody's one-time codes until a code of it is given. One that he has already holds until then.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn set_totp(&self, id: &str, totp: Option<&Totp>, now: UnixMillis) -> Result<(), StoreError> {
-        let sealed = match totp {
-            Some(totp) => Some(self.sealer().seal(&totp_row(id), &serde_json::to_vec(totp)?)),
-            None => None,
-        };
-        let is_known = totp.is_some_and(|totp| totp.confirmed);
-        let columns = if is_known { "totp = ?" } else { "totp = ?, totp_step = 0" };
-        self.set_account(id, columns, values![sealed], now).await
+    pub async fn begin_totp(&self, id: &str, secret: &str, now: UnixMillis) -> Result<(), StoreError> {
+        let known = self.lock_account(id).await?.and_then(|account| account.totp);
+        match known.filter(|totp| totp.confirmed) {
+            Some(totp) => {
+                let totp = Totp { successor: Some(secret.to_owned()), ..totp };
+                self.set_account(id, "totp = ?", values![self.sealed_totp(id, &totp)?], now).await
+            }
+            // A new one has no code that was taken before.
+            None => {
+                let totp = Totp { secret: secret.to_owned(), confirmed: false, successor: None };
+                self.set_account(id, "totp = ?, totp_step = 0", values![self.sealed_totp(id, &totp)?], now).await
+            }
+        }
+    }
+
+    /// A code of the secret that waits was given, of this step: from now on that one holds. `false` when it waits no more.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn confirm_totp(&self, id: &str, secret: &str, step: i64, now: UnixMillis) -> Result<bool, StoreError> {
+        let known = self.lock_account(id).await?.and_then(|account| account.totp);
+        if known.as_ref().and_then(Totp::waiting) != Some(secret) {
+            return Ok(false);
+        }
+        let totp = Totp { secret: secret.to_owned(), confirmed: true, successor: None };
+        self.set_account(id, "totp = ?, totp_step = ?", values![self.sealed_totp(id, &totp)?, step], now).await?;
+        Ok(true)
+    }
+
+    /// Forgets somebody's one-time codes.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn forget_totp(&self, id: &str, now: UnixMillis) -> Result<(), StoreError> {
+        self.set_account(id, "totp = ?, totp_step = 0", values![None::<String>], now).await
+    }
+
+    fn sealed_totp(&self, id: &str, totp: &Totp) -> Result<String, StoreError> {
+        Ok(self.sealer().seal(&totp_row(id), &serde_json::to_vec(totp)?))
     }
 
     /// Notes that a code of this step was taken; `false` when one of this step or a later one was taken before.

@@ -9,7 +9,7 @@ use ticketbridge::accounts::scope::Scope;
 use ticketbridge::config::Role;
 use ticketbridge_core::Millis;
 
-use crate::support::people::{PARTNERS, PASSWORD, Person, cookie_of, scope};
+use crate::support::people::{PARTNERS, PASSWORD, Person, cookie_of, from_base32, scope};
 use crate::support::{Ask, CHANNEL, TestBridge, on_each_database};
 
 /// A bridge whose channel belongs to the desk `north` of `park`.
@@ -513,6 +513,45 @@ async fn where_a_factor_is_optional_clear_text_still_wants_one() {
     assert_eq!(confirm.status, 409, "he may act, and the order decides: {}", confirm.text());
     let reason = json!({ "reason": "curiosity" });
     kim.post(&bridge, &format!("orders/{CHANNEL}:V100/reveal"), &reason).await.problem(403, "factor_required");
+    // Whatever shows clear text.
+    let boss = Person::invited(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let guest = json!({ "phone": "13800000001", "reason": "asked" });
+    boss.post(&bridge, "guests/export", &guest).await.problem(403, "factor_required");
+    let events = bridge.get(&format!("orders/{CHANNEL}:V100/events")).await.expect(200).text();
+    assert!(!events.contains("export of a guest"), "nothing was looked at: {events}");
+}
+
+/// A new authenticator takes the old one's place when a code of it is given, and not before: or a password alone were enough meanwhile.
+#[tokio::test]
+async fn an_authenticator_holds_until_the_next_one_is_confirmed() {
+    on_each_database(with_partners, async |bridge| {
+        let mut kim = Person::joins(bridge, "kim@north.example", Role::Admin, Scope::Agency("north".into())).await;
+        kim.passes_factor(bridge).await;
+        let begun = kim.post(bridge, "account/totp", &json!({})).await.expect(200).json();
+        let next = Person { secret: from_base32(begun["secret"].as_str().expect("a secret")), ..kim.clone() };
+        assert_eq!(kim.get(bridge, "session").await.expect(200).json()["has_factor"], true, "he has one all the while");
+        // Whoever has his password alone can neither begin nor confirm another.
+        let thief = Person::signs_in(bridge, "kim@north.example").await;
+        thief.post(bridge, "account/totp", &json!({})).await.problem(403, "factor_required");
+        let code = |person: &Person| json!({ "code": person.code(bridge) });
+        thief.post(bridge, "account/totp/confirm", &code(&next)).await.problem(403, "factor_required");
+        thief.post(bridge, "session/factor", &code(&next)).await.problem(401, "wrong_code");
+        // What he had still counts.
+        let recovery = json!({ "code": kim.recovery_codes[0] });
+        Person::signs_in(bridge, "kim@north.example").await.post(bridge, "session/factor", &recovery).await.expect(200);
+        kim.passes_factor(bridge).await;
+        let next = Person { cookie: kim.cookie.clone(), ..next };
+        let confirmed = next.post(bridge, "account/totp/confirm", &code(&next)).await.expect(200);
+        next.post(bridge, "account/totp/confirm", &code(&next)).await.problem(401, "unauthenticated");
+        bridge.advance(Millis::minutes(1));
+        let fresh = Person::signs_in(bridge, "kim@north.example").await;
+        fresh.post(bridge, "session/factor", &code(&kim)).await.problem(401, "wrong_code");
+        fresh.post(bridge, "session/factor", &recovery).await.problem(401, "wrong_code");
+        fresh.post(bridge, "session/factor", &code(&next)).await.expect(200);
+        assert_eq!(confirmed.json()["recovery_codes"].as_array().map(Vec::len), Some(10));
+        bridge.advance(Millis::minutes(16));
+    })
+    .await;
 }
 
 /// The demonstration's own link gives a session like any other: whoever follows it has passed nothing yet.

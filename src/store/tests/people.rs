@@ -5,7 +5,6 @@ use crate::test_support::for_each_database;
 use crate::{
     AccountFilter, AccountState, AuditFilter, ChallengeKind, DoorRow, InvitationState, NewAccount, NewAudit,
     NewChallenge, NewInvitation, NewPasskey, NewSession, PageRequest, Profile, ScopeWords, ScopesWithin, SecretsRow,
-    Totp,
 };
 
 fn agency(id: &str) -> ScopeWords {
@@ -53,7 +52,8 @@ fn challenge(challenge: &str, session: Option<&str>) -> NewChallenge {
 pub(super) async fn join(tx: &Tx, n: u128) -> Result<(), StoreError> {
     let new = account(n, AccountState::Active, agency("north"));
     tx.add_account(&new).await?;
-    tx.set_totp(&new.id, Some(&Totp { secret: "00".to_owned(), confirmed: true }), NOW).await?;
+    tx.begin_totp(&new.id, "00", NOW).await?;
+    assert!(tx.confirm_totp(&new.id, "00", 1, NOW).await?);
     tx.add_passkey(&passkey(n)).await?;
     tx.put_challenge(&challenge(&format!("c{n}"), Some("ses_1"))).await?;
     let secrets = SecretsRow {
