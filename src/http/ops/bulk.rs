@@ -16,6 +16,7 @@ use ticketbridge_store::{
     BulkItem, BulkRow, BulkState, ItemEnd, ItemState, LeaseToken, NewBulk, PageRequest, StoreError, Tx,
 };
 
+use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{Holder, Via};
 use crate::console::catalogue::Language;
@@ -279,6 +280,13 @@ async fn judge_orders(request: &Request, act: &'static str) -> Result<Vec<Judged
     let store = request.shared.engine.store();
     let found: Vec<(Option<Order>, String, Option<u64>)> = match wanted(request, On::Orders)? {
         Wanted::Items(items) => {
+            let mut named = Vec::with_capacity(items.len());
+            for (name, version) in items {
+                // By whatever name: who does it goes by our number.
+                let id = orders::id_of(request, &name).await?;
+                named.push((id.map_or(name, |id| id.0), version));
+            }
+            let items = named;
             let ids: Vec<OrderId> = items.iter().map(|(id, _)| OrderId::from(id.as_str())).collect();
             let known = store.load_orders(&ids).await?;
             let of = |id: &str| {
@@ -455,7 +463,8 @@ async fn act_on(
     row: &BulkRow,
     item: &BulkItem,
 ) -> Option<ItemEnd> {
-    let target = match target_of(shared, &row.act, &item.target).await {
+    let reach = Reach::of(&holder.scope, &shared.engine.running().config);
+    let target = match target_of(shared, &reach, &row.act, &item.target).await {
         Ok(Some(target)) => target,
         Ok(None) => return Some(Err(("no_refund_case".to_owned(), "no refund is asked for".to_owned()))),
         Err(_) => return None,
@@ -486,12 +495,14 @@ async fn act_on(
 }
 
 /// The call that does it to one.
-async fn target_of(shared: &Shared, act: &str, id: &str) -> Result<Option<String>, StoreError> {
+async fn target_of(shared: &Shared, reach: &Reach, act: &str, id: &str) -> Result<Option<String>, StoreError> {
     let on = ACTS.iter().find(|(known, _)| *known == act).map(|(_, on)| *on);
     match (on, act) {
         (Some(On::Deliveries), _) => Ok(Some(format!("/deliveries/{id}/{act}"))),
         (Some(On::Orders), "approve" | "reject") => {
             let order = shared.engine.store().load_order(&OrderId::from(id)).await?;
+            // One of another scope is like one that there is not.
+            let order = order.filter(|order| reach.has_channel(&order.channel));
             Ok(order.and_then(|order| order.refund_case).map(|case| format!("/refunds/{}/{act}", case.id)))
         }
         (Some(On::Orders), _) => Ok(Some(format!("/orders/{id}/{act}"))),

@@ -355,9 +355,13 @@ impl Said {
     pub(crate) fn with(self, cookie: Cookie) -> Self {
         Self { cookie: Some(cookie), ..self }
     }
-    /// 200 with this, which shows guests' data: a repeat is answered from what is known then.
-    pub(crate) fn in_clear(body: &impl Serialize) -> Self {
-        Self { keep: Some(Keep::Receipt), ..Self::ok(body) }
+    /// 200 with this, which shows guests' data to `holder`: a repeat is answered from what is known then.
+    ///
+    /// # Errors
+    /// He has not passed a second factor.
+    pub(crate) fn in_clear(holder: &Holder, body: &impl Serialize) -> Result<Self, Failure> {
+        holder.passed_for_clear_text()?;
+        Ok(Self { keep: Some(Keep::Receipt), ..Self::ok(body) })
     }
 }
 

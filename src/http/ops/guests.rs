@@ -10,7 +10,7 @@ use ticketbridge_core::personal::{Phone, in_clear};
 use crate::engine::Engine;
 use crate::http::ops::answers::Time;
 use crate::http::ops::answers::guests::{GuestErasure, GuestExport, KnownOf, RecordOfGuest, StillNeeded, Visit};
-use crate::http::ops::call::{Failure, Outcome, Request, Said, Turn};
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::view;
 
 /// The phone that is asked about; the table has seen that its digits are there.
@@ -31,22 +31,19 @@ async fn orders_in_reach(request: &Request, phone: &Phone) -> Result<Vec<Order>,
 
 /// `POST guests/export`: goes into the history of every order that is told of, before it is told of.
 pub(crate) async fn export(request: Request) -> Outcome {
+    // Before anything is written into a history.
+    request.holder.passed_for_clear_text()?;
     let (phone, engine) = (phone_of(&request), &request.shared.engine);
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
     for known in orders_in_reach(&request, &phone).await? {
-        let order = match request.turn {
-            Turn::First => {
-                let command = Command::RecordReveal { reason: reason.clone().into() };
-                engine.apply(&known.id, command, request.actor()).await?.order
-            }
-            // It is in the histories already. What was erased since is not told again.
-            Turn::Again => known,
-        };
+        // Each look, also a repeat: what came since the first is told with it, and what was erased since is not told again.
+        let command = Command::RecordReveal { reason: reason.clone().into() };
+        let order = engine.apply(&known.id, command, request.actor()).await?.order;
         orders.push(known_of(&order, &phone));
     }
     tracing::info!(orders = orders.len(), by = %request.holder.name, "a guest's data was exported");
-    Ok(Said::in_clear(&GuestExport { phone: &phone, orders: &orders }))
+    Said::in_clear(&request.holder, &GuestExport { phone: &phone, orders: &orders })
 }
 
 /// What an order knows of the guest; others in it are no concern of his.

@@ -108,7 +108,7 @@ pub(crate) async fn one(request: Request) -> Outcome {
         return Ok(Said::ok(&view::order(&request.running, &order)));
     }
     note_looked_in_clear(&request, &order).await?;
-    Ok(Said::in_clear(&view::order_in_clear(&request.running, &order)))
+    Said::in_clear(&request.holder, &view::order_in_clear(&request.running, &order))
 }
 
 async fn note_looked_in_clear(request: &Request, order: &Order) -> Result<(), Failure> {
@@ -170,23 +170,25 @@ pub(crate) async fn of_filter(request: &Request, query: &Asked) -> Result<Option
     }
 }
 
+/// Our number of an order that is named by it, or by `channel:number`.
+pub(crate) async fn id_of(request: &Request, name: &str) -> Result<Option<OrderId>, Failure> {
+    let Some((channel, number)) = name.split_once(':') else { return Ok(Some(OrderId::from(name))) };
+    let channel = ChannelId::from(channel);
+    // Of another scope's channel nothing is looked up: the answer would come later for a number that is there.
+    if !request.reach.has_channel(&channel) {
+        return Ok(None);
+    }
+    let row = request.shared.engine.store().resolve_ref(&channel, &ExternalId::from(number)).await?;
+    Ok(row.and_then(|row| row.order))
+}
+
 /// The order that a path names: by our id, or by `channel_id:number`, the channel's number of the sale or of a booking.
 ///
 /// # Errors
 /// 404 when there is none.
 pub(crate) async fn named(request: &Request, name: &str) -> Result<Order, Failure> {
-    let store = request.shared.engine.store();
-    let id = match name.split_once(':') {
-        // Of another scope's channel nothing is looked up: the answer would come later for a number that is there.
-        Some((channel, number)) if request.reach.has_channel(&ChannelId::from(channel)) => {
-            let row = store.resolve_ref(&ChannelId::from(channel), &ExternalId::from(number)).await?;
-            row.and_then(|row| row.order)
-        }
-        Some(_) => None,
-        None => Some(OrderId::from(name)),
-    };
-    let found = match id {
-        Some(id) => store.load_order(&id).await?,
+    let found = match id_of(request, name).await? {
+        Some(id) => request.shared.engine.store().load_order(&id).await?,
         None => None,
     };
     // One of another scope is not there.
