@@ -89,7 +89,7 @@ impl Within {
     }
 
     /// For deliveries: some are of no order, and are known by whom they go to.
-    fn delivery(&self, wanted: &mut Where) {
+    pub(crate) fn delivery(&self, wanted: &mut Where) {
         let Within::Channels(channels) = self else { return };
         let Some((sql, values)) = self.condition("channel") else { return };
         let mut values = twice(values);

@@ -25,6 +25,8 @@ struct Partner {
     destination: String,
     capabilities: Value,
     zone: TimeZone,
+    /// Nobody of another scope calls it.
+    is_alone: bool,
 }
 
 /// What the database knows of all partners.
@@ -55,6 +57,7 @@ fn channel_partner(request: &Request, id: &ChannelId) -> Option<Partner> {
         destination: Destination::Channel(id.clone()).to_string(),
         capabilities: channel.channel.spec().capabilities.clone(),
         zone: zone_of(&request.running, id.as_str()),
+        is_alone: true,
     })
 }
 
@@ -67,13 +70,15 @@ fn backend_partner(request: &Request, id: &BackendId) -> Option<Partner> {
         destination: Destination::Backend(id.clone()).to_string(),
         capabilities: backend.backend.spec().capabilities.clone(),
         zone: common_zone(&request.running),
+        is_alone: access == Access::Act,
     })
 }
 
 /// All of them in one page: there are as many as configuration files.
 async fn list(request: &Request, partners: Vec<Partner>) -> Outcome {
     let store = request.shared.engine.store();
-    let known = Known { paused: store.paused().await?, counts: store.job_counts().await? };
+    let known =
+        Known { paused: store.paused().await?, counts: store.job_counts_within(&request.reach.within()).await? };
     Ok(Said::ok(&Listed::whole(partners.iter().map(|partner| shown(request, partner, &known)))))
 }
 
@@ -89,11 +94,12 @@ fn shown<'p>(request: &Request, partner: &'p Partner, known: &Known) -> partners
         state: if known.paused.contains(&partner.destination) { "paused" } else { "running" },
         capabilities: &partner.capabilities,
         breaker: lane.breaker.name(),
-        in_flight: lane.in_flight,
+        in_flight: if partner.is_alone { lane.in_flight } else { 0 },
         pending: count(JobState::Pending),
         dead: count(JobState::Dead),
-        last_ok_at: Time::maybe(lane.last_ok_at, partner.zone),
-        last_error: lane.last_error.as_deref().map(Quoted::text),
+        // What became of others' calls is theirs.
+        last_ok_at: Time::maybe(lane.last_ok_at.filter(|_| partner.is_alone), partner.zone),
+        last_error: lane.last_error.as_deref().filter(|_| partner.is_alone).map(Quoted::text),
         clock_off_s: lane.clock_off.map(|off| off.0 / 1_000),
     }
 }
@@ -148,7 +154,8 @@ async fn hold(partner: Partner, request: Request, hold: Hold) -> Outcome {
     check_version(&request)?;
     let engine = &request.shared.engine;
     let store = engine.store();
-    let mut known = Known { paused: store.paused().await?, counts: store.job_counts().await? };
+    let mut known =
+        Known { paused: store.paused().await?, counts: store.job_counts_within(&request.reach.within()).await? };
     known.paused.retain(|name| *name != partner.destination);
     if hold == Hold::Back {
         known.paused.push(partner.destination.clone());
