@@ -18,8 +18,8 @@ use crate::worker::Worker;
 const OVERLAP: Millis = Millis::minutes(10);
 /// The first look after a start goes back this far.
 const FIRST_LOOK: Millis = Millis::hours(24);
-/// Pages of one look at most; what is beyond them is found at the next.
-const PAGES_MAX: usize = 100;
+/// Pages of one look at most: a list without an end is no list.
+const PAGES_MAX: usize = 1_000;
 
 /// Takes over what the channel's list says since the last look.
 pub(super) async fn take_over(
@@ -73,6 +73,9 @@ pub(super) async fn take_over(
             return Ok(());
         }
     }
+    report.unanswered += 1;
+    tracing::error!(channel = %channel.id, pages = PAGES_MAX,
+        "the channel's list of changes does not end: what stands behind these pages is not read, and is found only by asking for each order");
     Ok(())
 }
 
