@@ -7,7 +7,7 @@ use http::Method;
 use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
-use ticketbridge_core::message::Command;
+use ticketbridge_core::message::{Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};
@@ -31,6 +31,17 @@ pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트�
 
 /// A new booking; or a changed one, once the books have taken it.
 pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    let body = body(memo_tail, order)?;
+    let at = Address::at(&erp.base_url).path("/v1/bookings");
+    let (method, at, key) = match told_under(order) {
+        Some(agency_number) => (Method::PUT, at.segment(agency_number)?, cx.delivery_id.to_owned()),
+        None => (Method::POST, at, format!("erp-{}", order.channel_order_id.as_str())),
+    };
+    calls::write(&erp.secret, method, at, &body, &key, cx)
+}
+
+/// What the books are told of a booking.
+fn body(memo_tail: &str, order: &Order) -> Result<Value, EncodeError> {
     let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("state of the marketplace's"))?;
     let number = order.channel_order_id.as_str();
     let by_agency = channel_state.standing.read_only;
@@ -44,7 +55,7 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
         true => String::new(),
         false => format!("트립결제 / 트립스토어 / 총 판매금액 {}원 / {memo_tail}", thousands(order.money.gross)),
     };
-    let body = json!({
+    Ok(json!({
         "external_no": number,
         "channel": "TRIPSTORE",
         "event_code": extra(map::EVENT),
@@ -57,15 +68,41 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
         // The marketplace collects what is paid through it.
         "collect_from_customer_krw": if by_agency { order.money.due } else { 0 },
         "memo": memo,
-    });
-    // The marketplace may know the agency's number before the agency's books know the booking.
-    let known = channel_state.partner_number().filter(|_| channel_state.handed_over).map(ForeignNumber::reveal);
-    let at = Address::at(&erp.base_url).path("/v1/bookings");
-    let (method, at, key) = match known {
-        Some(agency_number) => (Method::PUT, at.segment(agency_number)?, cx.delivery_id.to_owned()),
-        None => (Method::POST, at, format!("erp-{number}")),
-    };
-    calls::write(&erp.secret, method, at, &body, &key, cx)
+    }))
+}
+
+/// What of a booking tells whether the books have it as it is.
+const COMPARED: [&str; 4] = ["travellers", "departure_date", "total_sale_krw", "collect_from_customer_krw"];
+
+/// How the books' entry compares with what they are to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// It shows all of it.
+    Same,
+    /// Something of it is otherwise.
+    Otherwise,
+    /// It shows nothing, or not all, and nothing otherwise.
+    Silent,
+}
+
+fn compare(entry: &Value, ours: &Value) -> Entry {
+    let shown: Vec<bool> = COMPARED
+        .iter()
+        .filter_map(|field| entry.get(*field).filter(|told| !told.is_null()).map(|told| is_same(told, &ours[*field])))
+        .collect();
+    match shown.iter().all(|same| *same) {
+        false => Entry::Otherwise,
+        true if shown.len() == COMPARED.len() => Entry::Same,
+        true => Entry::Silent,
+    }
+}
+
+/// Whether the books say the same, in whatever detail: a kind of traveller that they leave out is none of them.
+fn is_same(told: &Value, ours: &Value) -> bool {
+    match (told.as_object(), ours.as_object()) {
+        (Some(told), Some(ours)) => ours.iter().all(|(name, count)| told.get(name).unwrap_or(&json!(0)) == count),
+        _ => told == ours,
+    }
 }
 
 /// The booking that an answer must be about: the marketplace's number is the key, the agency's may change.
@@ -73,7 +110,8 @@ fn key(order: &Order) -> Key<'_> {
     Key { number: order.channel_order_id.as_str(), places: &["/external_no", "/booking/external_no"] }
 }
 
-/// The number under which the books were told of a change, if it was one.
+/// The number under which the books are told of a change, if it is one: the marketplace may know the agency's number before the agency's books
+/// know the booking.
 fn told_under(order: &Order) -> Option<&str> {
     let channel_state = order.channel_state.as_deref()?;
     channel_state.partner_number().filter(|_| channel_state.handed_over).map(ForeignNumber::reveal)
@@ -111,6 +149,10 @@ pub(super) fn read(order: &Order, response: &HttpResponse) -> CallResult<Yes> {
     }
     match calls::read_write(response, &keys) {
         CallResult::Done(_) if number.is_some() => CallResult::Done(Yes::Plain),
+        // It has another number there by now: the booking is looked up by the marketplace's, which stays.
+        CallResult::Absent if told_under(order).is_some() => CallResult::Unknown {
+            why: "the agency's books do not know the booking by the number that they gave it".into(),
+        },
         CallResult::Refused { code, .. } if code == "already_exists" => {
             CallResult::Unknown { why: "the agency's books know the booking already; its number is asked for".into() }
         }
@@ -124,24 +166,46 @@ pub(super) fn look_up(erp: &Erp, order: &Order, cx: &Context<'_>) -> Result<Call
     calls::get(&erp.secret, at, cx)
 }
 
-/// Reads the answer: what is found there was handed over.
+/// Reads the answer: what is found there was handed over, if it is there as it is to be.
 pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+    if response.status == StatusCode::NOT_FOUND {
+        return CallResult::Done(Checked { learned: Vec::new(), done: false, is_silent: false });
+    }
     calls::read(response, &[key(order)], |answer| {
         let found = match calls::list(answer.json(), &["bookings", "items", "data"]) {
             // Books that leave the question's number out of the list's elements are believed; an element of another number is not ours.
             Some((items, _)) => items
                 .iter()
                 .filter_map(|item| Answer::about::<()>(item.clone(), &[key(order)]).ok())
-                .find_map(|item| agency_number(item.json())),
-            None => agency_number(answer.json().get("booking").unwrap_or(answer.json())),
+                .map(|item| item.json().clone())
+                .find(|item| agency_number(item).is_some()),
+            None => Some(answer.json().get("booking").unwrap_or(answer.json()).clone()),
         };
-        let learned = found
-            .clone()
-            .map(|number| Command::RecordPartnerNumber { number: ForeignNumber::new(number) })
-            .into_iter()
-            .collect();
-        CallResult::Done(Checked { learned, done: found.is_some() })
+        let found = found.and_then(|entry| agency_number(&entry).map(|number| (number, entry)));
+        CallResult::Done(found.map_or_else(
+            || Checked { learned: Vec::new(), done: false, is_silent: false },
+            |(number, entry)| checked(order, number, &entry),
+        ))
     })
+}
+
+/// What an entry of the books says of the hand-over. A new booking is handed over once it is there; a change when it shows. What is there
+/// otherwise is changed: from then on it is known that the books have it.
+fn checked(order: &Order, number: String, entry: &Value) -> Checked {
+    let is_change = told_under(order).is_some();
+    // The memo's end is not compared.
+    let found = body("", order).map_or(Entry::Silent, |ours| compare(entry, &ours));
+    let mut learned = vec![Command::RecordPartnerNumber { number: ForeignNumber::new(number) }];
+    if found == Entry::Otherwise && !is_change {
+        let (notification, outcome) = (Notification::HandOver, NotificationOutcome::Acknowledged);
+        learned.push(Command::RecordNotification { notification, outcome });
+    }
+    let (done, is_silent) = match found {
+        Entry::Same => (true, false),
+        Entry::Otherwise => (false, false),
+        Entry::Silent => (!is_change, is_change),
+    };
+    Checked { learned, done, is_silent }
 }
 
 /// The agency's own number.

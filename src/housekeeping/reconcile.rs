@@ -333,12 +333,13 @@ async fn ask_for_hand_over(
     for command in checked.learned {
         apply(worker, order, command, actor.clone()).await?;
     }
-    let outcome = match checked.done {
+    let is_done = checked.done || checked.is_silent;
+    let outcome = match is_done {
         true => NotificationOutcome::Acknowledged,
         false => NotificationOutcome::Refused { code: NOT_DONE.into(), why: NOT_DONE_WHY.into() },
     };
     apply(worker, order, Command::RecordNotification { notification: Notification::HandOver, outcome }, actor).await?;
-    if !checked.done {
+    if !is_done {
         report.note(Difference {
             ours: "handed over".to_owned(),
             theirs: "unknown".to_owned(),

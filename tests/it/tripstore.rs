@@ -177,6 +177,98 @@ fn with_number(mut booking: Value, number: &str) -> Value {
     booking
 }
 
+/// A change that may not have arrived is there once the books show it: that they have the booking says nothing of it.
+#[tokio::test]
+async fn a_change_that_may_not_have_arrived_is_told_until_the_books_show_it() {
+    let entry = |adults: u32| {
+        json!({"bookings": [{"external_no": "T1", "agency_booking_no": "YB-1",
+        "travellers": {"adult": adults, "child": 1, "infant": 0}, "departure_date": "2027-02-14",
+        "total_sale_krw": 3_180_000, "collect_from_customer_krw": 0}]})
+    };
+    let number_only = json!({"bookings": [{"external_no": "T1", "agency_booking_no": "YB-1"}]});
+    for (name, lost, shown, puts) in [
+        ("it shows the old one", Outcome::Says(503, json!({})), entry(2), 2),
+        ("it shows the number alone", Outcome::Interrupted, number_only.clone(), 2),
+        ("it had arrived", Outcome::Interrupted, entry(4), 1),
+        ("a bare yes, and the old one", Outcome::Says(200, json!({})), entry(2), 2),
+        ("a bare yes, and the number alone", Outcome::Says(200, json!({})), number_only, 1),
+    ] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+        bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
+        bridge.drain().await;
+        let mut more = with_number(trip("T1", "COMPLETED"), "YB-1");
+        more["travellers"]["adult"] = json!(4);
+        bridge.partners.next("erp.example", lost);
+        bridge.partners.next("external_no", Outcome::Says(200, shown));
+        bridge.partners.next("bookings/YB-1", Outcome::Says(200, json!({"agency_booking_no": "YB-1"})));
+        bridge.trip_is(event("e2", "booking.completed", 2, &more, json!({})), "accepted").await;
+        for _ in 0..3 {
+            bridge.drain().await;
+            bridge.advance(Millis::minutes(10));
+        }
+        let sent = bridge.partners.sent("erp.example/v1/bookings/YB-1");
+        assert_eq!(sent.len(), puts, "{name}");
+        assert!(sent.iter().all(|put| put.body["travellers"]["adult"] == 4), "{name}");
+        let keys: std::collections::BTreeSet<_> =
+            sent.iter().map(|put| put.headers["idempotency-key"].to_str().expect("text").to_owned()).collect();
+        assert_eq!(keys.len(), 1, "{name}: one change has one key");
+        let order = bridge.tripped("T1").await;
+        assert!(!order.needs(AttentionKind::NotificationRefused), "{name}: {:?}", order.attention);
+    }
+}
+
+/// The agency may give a booking another number at any time: one that its books do not know any more is asked for by the marketplace's.
+#[tokio::test]
+async fn a_number_that_the_books_do_not_know_any_more_is_asked_for() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+    bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    let mut moved = with_number(trip("T1", "COMPLETED"), "YB-1");
+    moved["departure_date"] = json!("2027-02-15");
+    bridge.partners.next("bookings/YB-1", Outcome::Says(404, json!({"error": {"code": "not_found"}})));
+    let renamed = json!({"bookings": [{"external_no": "T1", "agency_booking_no": "NEW-9"}]});
+    bridge.partners.next("external_no", Outcome::Says(200, renamed));
+    bridge.partners.next("bookings/NEW-9", Outcome::Says(200, json!({"agency_booking_no": "NEW-9"})));
+    bridge.trip_is(event("e2", "booking.completed", 2, &moved, json!({})), "accepted").await;
+    for _ in 0..3 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(10));
+    }
+    assert_eq!(bridge.partners.sent("bookings/NEW-9").len(), 1);
+    let order = bridge.tripped("T1").await;
+    assert!(!order.needs(AttentionKind::NotificationRefused), "{:?}", order.attention);
+}
+
+/// A yes to the hand-over that did nothing: books that do not know the booking are told again, and a person hears of it where that does not help.
+#[tokio::test]
+async fn a_hand_over_that_the_books_do_not_know_is_told_again() {
+    for helps in [true, false] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        let (nothing, unknown) = (Outcome::Says(200, json!({})), Outcome::Says(404, json!({})));
+        for _ in 0..3 {
+            bridge.partners.next("external_no", unknown.clone());
+        }
+        bridge.partners.next("erp.example", nothing.clone());
+        bridge.partners.next(
+            "erp.example",
+            if helps { Outcome::Says(201, json!({"agency_booking_no": "YB-1"})) } else { nothing.clone() },
+        );
+        bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
+        for _ in 0..3 {
+            bridge.drain().await;
+            bridge.advance(Millis::minutes(10));
+        }
+        let told = bridge.partners.sent("erp.example/v1/bookings").into_iter().filter(|sent| sent.method == "POST");
+        let keys: Vec<_> =
+            told.map(|sent| sent.headers["idempotency-key"].to_str().expect("text").to_owned()).collect();
+        assert_eq!(keys, ["erp-T1", "erp-T1"], "helps: {helps}");
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.needs(AttentionKind::NotificationRefused), !helps, "{helps}: {:?}", order.attention);
+    }
+}
+
 #[tokio::test]
 async fn edge_16_books_that_know_the_booking_already_count_as_told() {
     let bridge = TestBridge::start_trip(CAN).await;

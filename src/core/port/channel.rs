@@ -63,6 +63,9 @@ pub struct Checked {
     pub learned: Vec<Command>,
     /// The notification was carried out.
     pub done: bool,
+    /// It may have been: whoever was asked has the order, and shows nothing of what was to be told. A yes is believed then, and what had no
+    /// answer is told again.
+    pub is_silent: bool,
 }
 
 /// Orders that have changed at a channel.

@@ -392,7 +392,7 @@ texts! {
     struct FieldError { pointer: ours, detail: ours }
     struct CalendarDay { date, left, price, open }
     struct ChannelView { known, state, paid, refunded, quantity }
-    struct Checked { learned, done }
+    struct Checked { learned, done, is_silent }
     struct Changes { orders, unread, next: told }
 }
 texts! {

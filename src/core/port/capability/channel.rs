@@ -72,7 +72,7 @@ impl<T: ReadBack> VerifyFirst for T {
                     paid_elsewhere: Vec::new(),
                     lines_elsewhere: Vec::new(),
                 }];
-                CallResult::Done(Checked { learned, done: false })
+                CallResult::Done(Checked { learned, done: false, is_silent: false })
             }
             other => other.unread(),
         }
