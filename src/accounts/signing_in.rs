@@ -19,6 +19,8 @@ use crate::http::caller::Caller;
 
 /// How often it is noted that a session is used.
 const SEEN_EVERY: Millis = Millis::minutes(1);
+/// Where sessions end sooner without a request, as often as this in that time: one that is used does not end.
+const SEEN_OF_IDLE: i64 = 4;
 
 /// Accounts, and what is needed to do something about them. Cheap to clone.
 #[derive(Clone)]
@@ -155,12 +157,13 @@ impl Accounts {
         let store = self.engine.store();
         let Some((session, holder)) = self.holder_unseen(token).await? else { return Ok(None) };
         let now = self.engine.clock().now();
-        if now - session.seen_at >= SEEN_EVERY {
+        let seen_every = SEEN_EVERY.min(Millis(self.engine.running().config.console.idle.0 / SEEN_OF_IDLE));
+        if now - session.seen_at >= seen_every {
             let id = session.id;
             store
                 .write("see_session", move |tx: &Tx| {
                     let id = id.clone();
-                    Box::pin(async move { tx.see_session(&id, SEEN_EVERY, now).await })
+                    Box::pin(async move { tx.see_session(&id, seen_every, now).await })
                 })
                 .await?;
         }

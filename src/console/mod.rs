@@ -150,7 +150,9 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         _ => {}
     }
     if visit.holder.signed().is_none() {
-        return Ok(Said::Go(format!("{PREFIX}/sign-in?back={}", form::encode(&visit.here())), None));
+        // Of an act nothing is kept: whoever has signed in again looks at the page that it was on.
+        let to = if is_get { visit.here() } else { form::back(visit.form.text("back")) };
+        return Ok(Said::Go(format!("{PREFIX}/sign-in?back={}", form::encode(&to)), None));
     }
     if !is_get {
         return acts::carry_out(visit, &steps).await;

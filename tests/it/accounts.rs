@@ -368,6 +368,23 @@ async fn a_session_has_idle_and_absolute_limits_is_listed_and_can_be_ended() {
     last.get(&bridge, "session").await.problem(401, "unauthenticated");
 }
 
+/// However soon a session ends without a request, one that is used goes on.
+#[tokio::test]
+async fn a_session_that_is_used_outlives_any_idle_limit() {
+    let bridge = bridge().await;
+    Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
+    let file = bridge.read_config("ticketbridge.toml");
+    bridge.write_config("ticketbridge.toml", &format!("{file}\n[console]\nidle = \"20s\"\n"));
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let kim = Person::signs_in(&bridge, "kim@north.example").await;
+    for _ in 0..20 {
+        bridge.advance(Millis::seconds(10));
+        kim.get(&bridge, "session").await.expect(200);
+    }
+    bridge.advance(Millis::seconds(21));
+    kim.get(&bridge, "session").await.problem(401, "unauthenticated");
+}
+
 #[tokio::test]
 async fn a_cookie_is_worth_nothing_to_pages_of_others() {
     let bridge = bridge().await;

@@ -157,6 +157,9 @@ async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
     // Signing out ends it.
     assert_eq!(location(&browser.send("/console/sign-out", &[]).await.expect(303)), "/console/sign-in");
     assert!(location(&browser.open(&path).await.expect(303)).starts_with("/console/sign-in?back="));
+    // What was to be done is not done after all: whoever signs in again sees the page that it was on.
+    let act = browser.send("/console/act/orders/ord_1/confirm", &[("back", "/console/orders?q=1")]).await.expect(303);
+    assert_eq!(location(&act), "/console/sign-in?back=%2Fconsole%2Forders%3Fq%3D1");
 }
 
 /// A page without what it shows as code.

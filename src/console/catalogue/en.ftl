@@ -227,6 +227,7 @@ secrets = Changing secrets
 fingerprint = Fingerprint
 opens = Opens
 closes = Closes
+currency = Currency
 settle-unit = Settle unit
 closed = closed
 settled-until = Settled before

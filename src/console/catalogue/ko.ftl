@@ -227,6 +227,7 @@ secrets = 변경 중인 비밀키
 fingerprint = 지문
 opens = 적용
 closes = 해제
+currency = 통화
 settle-unit = Settle ID
 closed = 종료
 settled-until = 정산 완료 시점

@@ -227,6 +227,7 @@ secrets = 变更中的密钥
 fingerprint = 指纹
 opens = 生效
 closes = 失效
+currency = 币种
 settle-unit = 结算单元
 closed = 已关闭
 settled-until = 已结算至

@@ -2,11 +2,12 @@
 
 //! `/console/statements`: what was sold, kept and returned in a period, by settle unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::accounts::scope::Reach;
 use crate::console::format::{money, text, time};
 use crate::console::layout::{act, items, order_link, table};
 use crate::console::{Page, Stop, Visit};
@@ -19,7 +20,12 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let words = &visit.words;
     let tree = visit.ask("/partners").await?;
     let units = units(&tree);
-    let query = visit.filters(&["settle_id", "from", "to", "currency"]);
+    let currencies = currencies(visit);
+    let names: &[&str] = match visit.query.text("currency") {
+        "" => &["settle_id", "from", "to"],
+        _ => &["settle_id", "from", "to", "currency"],
+    };
+    let query = visit.filters(names);
     let statement = match visit.query.get("settle_id") {
         Some(_) => Some(visit.ask(&format!("/statements?{query}&format=json")).await?),
         None => None,
@@ -35,6 +41,18 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             }
             label { (words.say("from")) input name="from" type="date" required value=(visit.query.text("from")); }
             label { (words.say("to")) input name="to" type="date" required value=(visit.query.text("to")); }
+            // A statement is of one currency.
+            @if currencies.len() > 1 {
+                label {
+                    (words.say("currency"))
+                    select name="currency" {
+                        option value="" { "" }
+                        @for currency in &currencies {
+                            option value=(currency) selected[visit.query.text("currency") == currency] { (currency) }
+                        }
+                    }
+                }
+            }
             button type="submit" { (words.say("show")) }
         }
         @if let Some(statement) = &statement {
@@ -44,6 +62,14 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         }
     };
     Ok(Page::of("statements", body))
+}
+
+/// The currencies that the channels sell in which whoever looks may see.
+fn currencies(visit: &Visit) -> BTreeSet<String> {
+    let running = visit.shared.engine.running();
+    let reach = Reach::of(&visit.holder.scope, &running.config);
+    let seen = running.config.channels.iter().filter(|channel| reach.has_channel(&channel.id));
+    seen.map(|channel| channel.currency.clone()).collect()
 }
 
 /// Settle units, and channels that are settled under their own name.
