@@ -119,6 +119,13 @@ async fn carry_out(command: Accounts, people: &People, store: &Store, url: &str)
     let trouble = |error: &dyn std::error::Error| crate::trouble::chain(error);
     match command {
         Accounts::CreateAdmin { email, .. } => {
+            // On the host nobody learns by that who has an account, and the link would never work.
+            if let Some(account) = store.account_of_email(&email).await.map_err(|error| trouble(&error))? {
+                return Err(format!(
+                    "{email} has an account already ({}); `ticketbridge accounts reset-password {email}` lets whoever has the address in again, and `accounts list` shows what it may",
+                    account.id
+                ));
+            }
             let invited = people.invite(&By::Host, &email, Role::Admin, &Scope::Everything).await;
             let invited = invited.map_err(|error| trouble(&error))?;
             say(format_args!("{}", invitation_link(url, &invited.token)));

@@ -425,10 +425,10 @@ async fn carry_on(shared: &Shared, calls: &'static [Call], id: &str) -> Result<(
         if shared.stopping.is_cancelled() {
             return release(shared, &name, lease).await;
         }
-        let holder = holder_of(shared, &row).await?;
         for item in part {
-            let ended = match &holder {
-                Some(holder) => act_on(shared, calls, holder, &row, &item).await,
+            // He may be switched off in the middle.
+            let ended = match holder_of(shared, &row).await? {
+                Some(holder) => act_on(shared, calls, &holder, &row, &item).await,
                 None => Some(Err(("forbidden".to_owned(), "whoever asked for this may not do it any more".to_owned()))),
             };
             // What is not answered is tried again: it is known by its key whether it was done.
