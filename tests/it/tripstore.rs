@@ -763,6 +763,90 @@ async fn edge_45_departed_with_an_open_balance_raises_an_alarm() {
     assert_eq!((order.payment(), order.needs(AttentionKind::OpenBalance)), (PaymentState::Paid, false));
 }
 
+/// A link was sent, the guests have left, and our side took the link back. The guest pays with it all the same.
+async fn departed_with_link(bridge: &TestBridge) -> Value {
+    let mut booking = with_deposit("T1");
+    bridge.trip_is(event("e1", "booking.completed", 1, &booking, json!({})), "accepted").await;
+    let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+    bridge.partners.next("/payment-links", Outcome::Says(201, made));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    bridge.set_time("2027-02-14T09:00:00+09:00");
+    booking["status"] = json!("DEPARTED");
+    let mut told = event("e2", "booking.departed", 2, &booking, json!({"departed_on": "2027-02-14"}));
+    told["occurred_at"] = json!("2027-02-14T08:00:00+09:00");
+    bridge.partners.next("/payment-links/L1", gone("L1"));
+    bridge.trip_is(told, "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payment-links/L1").len(), 1, "no link collects for a journey that has begun");
+    booking
+}
+
+#[tokio::test]
+async fn a_balance_that_comes_after_departure_is_kept_and_only_what_is_more_goes_back() {
+    for (first, second, back) in [(2_880_000, 0, 0), (2_000_000, 0, 0), (2_000_000, 880_000, 0), (2_900_000, 0, 20_000)]
+    {
+        let bridge = TestBridge::start_trip(CAN).await;
+        let mut booking = departed_with_link(&bridge).await;
+        for (index, amount) in [first, second].into_iter().enumerate().filter(|(_, amount)| *amount > 0) {
+            booking = paid(booking, &format!("tp_{}", index + 2), "BALANCE", amount, Some("L1"));
+            let (id, revision) = (format!("p{index}"), 3 + index as u64);
+            bridge.trip_is(event(&id, "payment.recorded", revision, &booking, json!({})), "accepted").await;
+            bridge.drain().await;
+        }
+        let returned: Vec<_> =
+            bridge.partners.sent("/payments/").iter().map(|sent| sent.body["cancel_krw"].as_i64().unwrap()).collect();
+        assert_eq!(returned.iter().sum::<i64>(), back, "{first} and {second}: {returned:?}");
+        let open = 2_880_000 - first - second;
+        let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.needs(AttentionKind::OpenBalance), open > 0, "{first} and {second}: {:?}", order.attention);
+        if open > 0 {
+            let sentence = shown["attention"]["sentence"].as_str().expect("a sentence");
+            assert!(sentence.contains(&open.to_string()), "{sentence}");
+        }
+    }
+}
+
+/// What a guest pays through a link that was taken back before departure is on its way back: it is no part of what came in.
+#[tokio::test]
+async fn money_on_a_link_that_was_taken_back_goes_back_and_what_is_open_stays_shown() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+    bridge.partners.next("/payment-links", Outcome::Says(201, made));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    bridge.partners.next("/payment-links/L1", gone("L1"));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    assert!(bridge.tripped("T1").await.attention.is_empty());
+    let mut late = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, Some("L1"));
+    bridge.trip_is(event("e2", "payment.recorded", 2, &late, json!({})), "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_2/cancel").len(), 1);
+    let waits = || async {
+        let steps = bridge.get(&format!("orders/{TRIP}:T1/next-steps")).await.expect(200).json();
+        steps["waits"].as_array().expect("a list").clone()
+    };
+    assert!(waits().await.contains(&json!("payment")), "{:?}", waits().await);
+    late = returned(late, "tp_2", "cx_1", 2_880_000);
+    bridge.trip_is(event("e3", "payment.canceled", 3, &late, json!({})), "accepted").await;
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.payment(), order.money.held()), (PaymentState::PartiallyRefunded, 300_000));
+    assert!(order.needs(AttentionKind::PaymentLinkOver), "{:?}", order.attention);
+    assert!(!order.needs(AttentionKind::UnexpectedPayment), "{:?}", order.attention);
+    assert!(waits().await.contains(&json!("payment")), "{:?}", waits().await);
+    // As much as came in went back of it: the guests leave with a balance that is open.
+    bridge.set_time("2027-02-14T09:00:00+09:00");
+    late["status"] = json!("DEPARTED");
+    let mut told = event("e4", "booking.departed", 4, &late, json!({"departed_on": "2027-02-14"}));
+    told["occurred_at"] = json!("2027-02-14T08:00:00+09:00");
+    bridge.trip_is(told, "accepted").await;
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::OpenBalance));
+}
+
 #[tokio::test]
 async fn a_refund_goes_to_the_newest_payment_first() {
     let bridge = TestBridge::start_trip(CAN).await;

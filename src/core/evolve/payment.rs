@@ -27,11 +27,10 @@ pub(super) fn settle_alarms(order: &mut Order) {
             held >= 0 && (order.channel_state.is_none() || held <= money.due)
         }
     };
-    let is_paid = money.received() >= money.due;
     if is_even {
         clear(order, AttentionKind::UnexpectedPayment);
     }
-    if is_paid {
+    if order.open_balance() <= 0 {
         clear(order, AttentionKind::OpenBalance);
     }
     if order.payment() != PaymentState::RefundFailed {

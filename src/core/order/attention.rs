@@ -226,4 +226,6 @@ pub enum Fact {
         /// The channel's number for it.
         id: String,
     },
+    /// The visit is over, and not all of it is paid.
+    OpenBalance,
 }

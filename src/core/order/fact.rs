@@ -5,6 +5,7 @@
 
 use crate::id::ProductCode;
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold, Stage};
+use crate::order::money::PaymentMode;
 use crate::order::{Attention, AttentionKind, Booking, BookingState, Fact, Order, OrderState, TicketingState};
 use crate::quoted::Quoted;
 
@@ -14,6 +15,7 @@ impl Fact {
         match self {
             Fact::UnitsCalledOff { .. } | Fact::UnitsGone { .. } => AttentionKind::LiveTicketBehindRefund,
             Fact::LinkOver => AttentionKind::PaymentLinkOver,
+            Fact::OpenBalance => AttentionKind::OpenBalance,
             Fact::UnitsAdded { .. }
             | Fact::UsedLess { .. }
             | Fact::PriceRaised { .. }
@@ -72,6 +74,11 @@ impl Fact {
             Fact::LinkPaidUnseen { id } => {
                 let is_paid = |link: &PaymentLink| link.id.as_ref() == Some(id) && link.state == LinkState::Paid;
                 is_to_be_paid(order) && links(order).iter().any(is_paid) && !order.was_paid_by(id)
+            }
+            Fact::OpenBalance => {
+                order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Used)
+                    && order.state != OrderState::Cancelled
+                    && order.open_balance() > 0
             }
         }
     }
@@ -144,6 +151,9 @@ impl Fact {
                 "the channel says that a payment link was paid, and lists no payment made with it; {} is still open: look there",
                 order.to_collect()
             ),
+            Fact::OpenBalance => {
+                format!("used, and {} of its price is not paid; collect the balance", order.open_balance())
+            }
         }
     }
 
@@ -163,7 +173,8 @@ impl Fact {
             | Fact::Doubts
             | Fact::LinkUnanswered { .. }
             | Fact::LinkOver
-            | Fact::LinkPaidUnseen { .. } => false,
+            | Fact::LinkPaidUnseen { .. }
+            | Fact::OpenBalance => false,
         }
     }
 
@@ -255,5 +266,19 @@ impl Order {
     /// What is still to be collected: money that is being sent back pays for nothing.
     pub fn to_collect(&self) -> i64 {
         self.money.due - self.money.held() + self.money.refund_pending()
+    }
+    /// Whether its channel has ways to collect the price, or a rest of it, after the booking was made.
+    pub fn is_collected_later(&self) -> bool {
+        self.money.mode == PaymentMode::Ledger
+            && self.channel_state.as_deref().is_some_and(|state| state.standing.pays_by.is_some())
+    }
+    /// What the guest still owes. Where all is paid with the booking, what went back since is the money of what was cancelled, and nobody
+    /// owes it.
+    pub fn open_balance(&self) -> i64 {
+        match (self.money.mode, self.is_collected_later()) {
+            (PaymentMode::BookingOnly | PaymentMode::External, _) => 0,
+            (PaymentMode::Ledger, true) => self.to_collect(),
+            (PaymentMode::Ledger, false) => self.money.due - self.money.received(),
+        }
     }
 }

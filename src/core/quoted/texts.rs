@@ -376,7 +376,7 @@ texts! {
     enum Fact {
         UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, UsedLess { before }, PriceRaised { paid }, VisitMoved { from }, SoldOtherwise { tickets_for },
         TicketsVoid, OtherProduct, VisitPast { on },
-        SoldAmiss { why: ours }, ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver,
+        SoldAmiss { why: ours }, ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver, OpenBalance,
         LinkPaidUnseen { id: number },
     }
 }

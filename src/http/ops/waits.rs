@@ -87,8 +87,21 @@ pub(crate) fn of(order: &Order) -> Vec<Waits> {
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => false,
         OrderState::Completed | OrderState::Cancelled => true,
     };
+    // What went back, or is on its way, has paid for nothing, unless it is that of a refund.
+    let is_refunded = order.refund_case.as_ref().is_some_and(|case| case.state == RefundState::Approved);
+    let is_open = order.is_collected_later() && order.to_collect() > 0 && !is_refunded;
+    let is_owed = match order.payment() {
+        PaymentState::Unpaid | PaymentState::Partial => true,
+        PaymentState::RefundPending
+        | PaymentState::PartiallyRefunded
+        | PaymentState::Refunded
+        | PaymentState::RefundFailed => is_open,
+        PaymentState::None | PaymentState::External | PaymentState::Paid => false,
+    };
+    if is_owed && !is_over {
+        all.push(Waits::Payment);
+    }
     match order.payment() {
-        PaymentState::Unpaid | PaymentState::Partial if !is_over => all.push(Waits::Payment),
         PaymentState::RefundPending if !all.contains(&Waits::Return) => all.push(Waits::Return),
         PaymentState::RefundFailed => all.push(Waits::ReturnByHand),
         PaymentState::None

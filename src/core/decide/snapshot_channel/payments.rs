@@ -7,11 +7,11 @@ use super::sums;
 use crate::decide::draft::Draft;
 use crate::decide::sale;
 use crate::message::{Cancelled, Event, Notification, Snapshot};
-use crate::order::channel_state::{ChannelState, LinkState, Payment, Sums};
+use crate::order::channel_state::{ChannelState, LinkState, Payment, Stage, Sums};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState};
 use crate::order::returns::unnamed_prefix;
 use crate::order::undelivered::RETURNING;
-use crate::order::{AttentionKind, BookingState, Order, OrderState, RefundState};
+use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState, RefundState};
 use crate::quoted::FreeText;
 use crate::rejection::{Rejection, Why};
 
@@ -136,6 +136,9 @@ pub(super) fn keep_of_parts(draft: &mut Draft, kept: Option<i64>) {
 
 /// Money that nobody expected: for an order that was cancelled, through a link that was taken back, or more than is due. It is
 /// recorded, shown, and sent back; by itself only where the channel's own count agrees that it is held and not due.
+///
+/// Once the visit is over, its links were taken back because no other one is sent, and not because nothing is owed: what comes through them
+/// then is the balance (TS-08), and only what is more than that is sent back.
 pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot, sums: Option<Sums>) {
     let order = draft.order();
     if order.money.mode != PaymentMode::Ledger {
@@ -148,15 +151,22 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
     let is_new = |e: &&LedgerEntry| is_charge(e) && stands(&order, e) && !stands(before, e);
     let news: Vec<&LedgerEntry> = snapshot.entries.iter().filter(is_new).collect();
     let by_itself = sums::agree(&order, sums);
+    let is_visit_over = order.booking.as_ref().is_some_and(Booking::is_visit_over);
+    let is_on = order.channel_state.as_deref().is_some_and(|state| state.standing.stage == Stage::Confirmed);
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {
-        let is_over = before.state == OrderState::Cancelled || through_dead_link(before, snapshot, entry);
+        let is_late = !is_visit_over && through_dead_link(before, snapshot, entry);
+        let is_over = before.state == OrderState::Cancelled || is_late;
         if before.channel_state.is_none() || !is_over {
             continue;
         }
         if by_itself {
             flagged = true;
             want_return(draft, &entry.reference, entry.amount, entry.amount, &"unexpected payment".into(), index);
+            if is_late && is_on {
+                // The guest wants to pay, and his money goes back: what it was for is open, and somebody sends a link that he can use.
+                draft.flag_fact(Fact::LinkOver);
+            }
         } else {
             draft.flag(AttentionKind::UnexpectedPayment, sums::NOT_BY_ITSELF);
         }

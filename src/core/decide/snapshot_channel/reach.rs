@@ -87,9 +87,6 @@ fn visit_over(draft: &mut Draft, stage: Stage, since: UnixMillis) {
     ticketing::ask_after_visit(draft);
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
     redemption::end_with_last_day(draft);
-    if was_used && order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
-        draft.flag(AttentionKind::OpenBalance, "used, and not all of it is paid; collect the balance");
-    }
 }
 
 /// KA-01: the notice that cannot be switched off.

@@ -85,6 +85,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     units_changed(draft, before);
     taken_back(draft, before);
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
+    flag_open_balance(draft, before, snapshot);
     over_early(draft, before, snapshot);
     cannot_be(draft, before);
     unused::leave_used_out(draft, before);
@@ -106,6 +107,14 @@ fn over_early(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         // An answer to a question tells no time of it.
         let at = if snapshot.asked { draft.now() } else { snapshot.since };
         draft.flag_fact(Fact::VisitOverEarly { on: now.rules.channel.time_zone.date_of(at) });
+    }
+}
+
+/// TS-08: the channel says that the visit is over, and it is not paid, whoever of us knew of the visit before.
+fn flag_open_balance(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
+    let was_told = before.channel_state.as_deref().is_some_and(|known| known.standing.stage == Stage::Used);
+    if snapshot.standing.stage == Stage::Used && !was_told {
+        draft.flag_fact(Fact::OpenBalance);
     }
 }
 

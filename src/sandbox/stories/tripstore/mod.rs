@@ -19,7 +19,11 @@ pub const STORIES: &[Story<SimTripStore>] = &[
     story!("full-payment", "everything is paid with the booking; departure", payments::full_payment),
     story!("link-payment", "nothing is paid at first; one link replaces another, and is paid", payments::link_payment),
     story!("overpayment", "the balance is paid twice, and one of the two goes back", payments::overpayment),
-    story!("dead-link-payment", "a link is paid after it was taken back: the money goes back", payments::dead_link),
+    story!(
+        "dead-link-payment",
+        "a link is paid after it was taken back: the money goes back, and another link is sent",
+        payments::dead_link
+    ),
     story!("open-balance", "departed, and the balance was never paid: an alarm", payments::open_balance),
     story!("agency-paid", "the agency takes the money: the booking is shown, and never changed", agency::read_only),
     story!("agency-renumbers", "the agency changes its own number before the booking is completed", agency::renumbers),

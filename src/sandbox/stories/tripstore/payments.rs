@@ -95,6 +95,11 @@ pub(super) async fn dead_link(s: &mut Script) -> Result<(), Broken> {
     s.attention_was(&number, "unexpected_payment").await?;
     s.there(&number, "the money went back", |it| it.open() == BALANCE).await?;
     s.order_is(&number, "label", "예약완료·결제진행").await?;
+    s.attention_is(&number, "payment_link_over").await?;
+    s.link_sent(&number, None).await?;
+    market.pays_link(&number).await;
+    s.order_is(&number, "payment.state", "partially_refunded").await?;
+    s.order_is(&number, "label", "예약완료·결제완료").await?;
     Ok(())
 }
 
