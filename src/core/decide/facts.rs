@@ -145,6 +145,10 @@ fn issued(
             if booking.is_active() =>
         {
             take_on(draft, booking, backend_ref, new, false)?;
+            // They come too late: the refund is approved, and on its way. They are noted in case it comes to nothing.
+            if draft.order().approved_there().is_some() {
+                cancel(draft, booking, None);
+            }
         }
         // The guest has been there: these are the tickets that let him in.
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed

@@ -326,7 +326,23 @@ fn misses_tickets(order: &Order) -> Result<&Booking, Rejection> {
     if order.case_under_review().is_some_and(|case| case.intent == RefundIntent::ApproveOnceVoid) {
         return refuse(Why::RefundUnderReview, "the refund of this booking is being approved");
     }
+    not_going(order)?;
     Ok(booking)
+}
+
+/// While what was decided is carried out at the channel, no new tickets are put behind it: the money would go back, and they would admit.
+fn not_going(order: &Order) -> Result<(), Rejection> {
+    let proposal = order.channel_state.as_deref().and_then(|state| state.proposal.as_ref());
+    let sentence = match proposal {
+        _ if order.approved_there().is_some() => {
+            "the refund of this booking is approved; wait for the channel's answer"
+        }
+        Some(Proposal::Cancel { .. }) => {
+            "the channel has been asked to cancel it, or a part of it; wait for its answer"
+        }
+        Some(Proposal::Confirm | Proposal::Reject { .. }) | None => return Ok(()),
+    };
+    Err(Rejection::new(Why::AlreadyDecided, sentence))
 }
 
 /// The booking is off: whatever the back-end holds is voided.

@@ -167,6 +167,10 @@ impl Order {
         let ends_it_there = self.channel_state.is_some();
         self.refund_case.as_ref().filter(|case| case.is_under_review() || (ends_it_there && case.is_open()))
     }
+    /// The refund case that is approved, and that a channel is carrying out which ends the booking itself.
+    pub fn approved_there(&self) -> Option<&RefundCase> {
+        self.case_before_use().filter(|case| case.state == RefundState::Approved)
+    }
     /// Any booking, current or past, by the channel's number.
     pub fn booking_by_ref(&self, reference: &ExternalId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.channel_booking_id == reference)

@@ -2,10 +2,12 @@
 
 //! Faults that were found by the proofs of orders that their platform tells whole, each by the shortest story that shows it.
 
-use ticketbridge_core::message::{NotificationOutcome, TicketFacts};
+use ticketbridge_core::message::{NotificationOutcome, TicketFacts, TicketOp};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryStatus, PaymentMode, PaymentState};
-use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
+use ticketbridge_core::order::{
+    AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState, TicketingState,
+};
 use ticketbridge_core::still_needed::{is_notification_needed, is_still_needed, must_be_answered};
 use ticketbridge_core::{Command, Effect, Millis, Notification, Why};
 
@@ -499,4 +501,59 @@ fn a_yes_is_taken_back_once_another_product_is_booked() {
         tale.ops(&Command::ConfirmBooking);
         assert!(waits(&tale));
     }
+}
+
+/// A paid package with its tickets, and the guest wants out.
+fn wants_out() -> Tale {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    tale.facts(issued("T-1"));
+    tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
+    tale
+}
+
+fn approve(tale: &Tale, without_backend: bool) -> Command {
+    Command::ApproveRefund { case: tale.case_id(), fee: Some(0), without_backend, reason: None }
+}
+
+/// The tickets had been voided for a refund that was on its way, and somebody could make new ones behind it.
+#[test]
+fn no_tickets_are_made_behind_a_refund_that_is_on_its_way() {
+    let mut tale = wants_out();
+    let by_hand = Command::SupplyTickets { tickets: ticket("H-1") };
+    tale.ops(&approve(&tale, false));
+    assert_eq!(tale.refused(&ops(), &by_hand).why, Why::RefundUnderReview);
+    tale.facts(TicketFacts::Cancelled);
+    assert_eq!(tale.refund(), RefundState::Approved);
+    assert_eq!(tale.refused(&ops(), &by_hand).why, Why::AlreadyDecided);
+    let mut stays = tale.clone();
+    stays.tells(|p| p.reach(Stage::Confirmed)).ops(&by_hand);
+    assert_eq!(stays.booking().ticketing.state, TicketingState::Issued);
+    tale.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, 0, EntryStatus::Done));
+    assert!(!tale.flagged(AttentionKind::LiveTicketBehindRefund), "{:?}", tale.order().attention);
+}
+
+#[test]
+fn no_tickets_are_made_behind_a_cancellation_that_the_platform_was_asked_for() {
+    let mut tale = Tale::paid(INSTANT);
+    tale.facts(TicketFacts::Refused { reason: "full".into() });
+    // Without tickets, policy has the platform cancel it.
+    assert!(tale.notifications("cancel_quote"), "{:?}", tale.effects);
+    let by_hand = Command::SupplyTickets { tickets: ticket("H-1") };
+    assert_eq!(tale.refused(&ops(), &by_hand).why, Why::AlreadyDecided);
+    tale.ended("cancel_quote", no()).ops(&by_hand);
+    assert_eq!(tale.booking().ticketing.state, TicketingState::Issued);
+}
+
+/// The back-end had refused, the refund was approved, and then it made the tickets all the same.
+#[test]
+fn tickets_that_come_once_the_refund_is_approved_are_voided_at_once() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    tale.facts(TicketFacts::Refused { reason: "full".into() });
+    tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
+    tale.ops(&approve(&tale, false));
+    assert_eq!(tale.refund(), RefundState::Approved);
+    tale.facts(issued("T-1"));
+    assert_eq!(tale.booking().ticketing.state, TicketingState::Cancelling);
+    let is_cancel = |effect: &Effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. });
+    assert!(tale.effects.iter().any(is_cancel), "{:?}", tale.effects);
 }
