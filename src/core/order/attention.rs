@@ -228,4 +228,6 @@ pub enum Fact {
     },
     /// The visit is over, and not all of it is paid.
     OpenBalance,
+    /// The guest asks the channel to cancel what has been used, and it has not decided yet.
+    CancelOfUsedAsked,
 }

@@ -29,7 +29,8 @@ impl Fact {
             | Fact::VisitOverEarly { .. }
             | Fact::Doubts
             | Fact::LinkUnanswered { .. }
-            | Fact::LinkPaidUnseen { .. } => AttentionKind::Contradiction,
+            | Fact::LinkPaidUnseen { .. }
+            | Fact::CancelOfUsedAsked => AttentionKind::Contradiction,
         }
     }
 
@@ -79,6 +80,11 @@ impl Fact {
                 order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Used)
                     && order.state != OrderState::Cancelled
                     && order.open_balance() > 0
+            }
+            Fact::CancelOfUsedAsked => {
+                let stage = order.channel_state.as_deref().map(|state| state.standing.stage);
+                order.booking.as_ref().is_some_and(Booking::is_visit_over)
+                    && matches!(stage, Some(Stage::CancelRequested { .. }))
             }
         }
     }
@@ -154,6 +160,10 @@ impl Fact {
             Fact::OpenBalance => {
                 format!("used, and {} of its price is not paid; collect the balance", order.open_balance())
             }
+            Fact::CancelOfUsedAsked => {
+                "the guest asks the channel to cancel what has been used, and it waits for a decision; decide it there"
+                    .to_owned()
+            }
         }
     }
 
@@ -174,7 +184,8 @@ impl Fact {
             | Fact::LinkUnanswered { .. }
             | Fact::LinkOver
             | Fact::LinkPaidUnseen { .. }
-            | Fact::OpenBalance => false,
+            | Fact::OpenBalance
+            | Fact::CancelOfUsedAsked => false,
         }
     }
 

@@ -377,6 +377,7 @@ texts! {
         UnitsCalledOff { before }, UnitsAdded { tickets_for }, UnitsGone { tickets_for }, UsedLess { before }, PriceRaised { paid }, VisitMoved { from }, SoldOtherwise { tickets_for },
         TicketsVoid, OtherProduct, VisitPast { on },
         SoldAmiss { why: ours }, ConfirmedOffSale { why: ours }, VisitOverEarly { on }, Doubts, LinkUnanswered { key: ours }, LinkOver, OpenBalance,
+        CancelOfUsedAsked,
         LinkPaidUnseen { id: number },
     }
 }

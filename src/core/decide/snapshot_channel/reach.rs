@@ -9,7 +9,7 @@ use crate::decide::{booking, redemption, refund, settlement, ticketing};
 use crate::message::{Cancelled, DeadlineKind, Effect, Event};
 use crate::order::channel_state::Stage;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
-use crate::order::{AttentionKind, BookingState, CancelReason, RefundCase, TicketingState};
+use crate::order::{AttentionKind, BookingState, CancelReason, Fact, RefundCase, TicketingState};
 use crate::time::{Millis, UnixMillis};
 
 /// Takes the order to where the channel says that it stands.
@@ -32,9 +32,7 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
             }
         }
         (BookingState::Used | BookingState::NoShow, Stage::CancelRequested { .. }) => {
-            let sentence =
-                "the guest asks the channel to cancel what has been used, and it waits for a decision; decide it there";
-            draft.flag(AttentionKind::Contradiction, sentence);
+            draft.flag_fact(Fact::CancelOfUsedAsked);
         }
         // Our information is the richer one: a guest who was there stays so, and one who was not.
         (

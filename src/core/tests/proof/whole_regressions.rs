@@ -557,3 +557,22 @@ fn tickets_that_come_once_the_refund_is_approved_are_voided_at_once() {
     let is_cancel = |effect: &Effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. });
     assert!(tale.effects.iter().any(is_cancel), "{:?}", tale.effects);
 }
+
+/// The flag stood after the guest had taken his request back, and nobody could say what it was for.
+#[test]
+fn a_request_to_cancel_what_was_used_is_shown_until_it_is_withdrawn_or_decided() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    tale.facts(issued("T-1")).at(visit_noon()).guest_entered();
+    assert_eq!(tale.booking().state, BookingState::Used);
+    let asks = |p: &mut Platform| p.reach(Stage::CancelRequested { confirmed: true });
+    let is_shown = |tale: &Tale| contradictions(tale).iter().any(|said| said.contains("cancel what has been used"));
+    for end in [Stage::Confirmed, Stage::Used] {
+        tale.tells(asks);
+        assert!(is_shown(&tale), "{:?}", tale.order().attention);
+        tale.tells(|p| p.reach(end));
+        assert!(!is_shown(&tale), "{end:?}: {:?}", tale.order().attention);
+    }
+    tale.tells(asks);
+    tale.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, 0, EntryStatus::Done));
+    assert!(!is_shown(&tale), "{:?}", tale.order().attention);
+}
