@@ -213,6 +213,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         entries,
         kept_of_parts,
         settle_id: None,
+        cancel_asked_at: None,
         return_news: return_news(told)?,
         link: None,
         partner_number: None,

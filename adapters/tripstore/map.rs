@@ -119,6 +119,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         cancelled: cancelled(&it, told, net)?,
         link: link(told)?,
         since: since(told)?,
+        cancel_asked_at: cancel_asked_at(&it, told)?,
         sale: Sale {
             channel_order_id: ExternalId::new(it.number),
             kind: OrderKind::Direct,
@@ -221,6 +222,14 @@ fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
         }
     }
     Ok(told.at)
+}
+
+/// When the guest asked for a cancellation; only the event of the request itself says so.
+fn cancel_asked_at(it: &Booking, told: &Told<'_>) -> Result<Option<UnixMillis>, DecodeError> {
+    match told.change.filter(|_| it.status == Status::CancelRequested) {
+        Some(change) => change.field("requested_at").maybe_instant(),
+        None => Ok(None),
+    }
 }
 
 /// What was kept of a cancelled booking: the event says so, or else what was not returned.

@@ -540,6 +540,28 @@ async fn an_approved_cancellation_that_the_marketplace_refuses_is_decided_again(
 }
 
 #[tokio::test]
+async fn a_request_that_was_refused_is_the_same_one_until_another_is_made() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let first = wants_out(&bridge).await;
+    bridge.post(&format!("refunds/{}/reject", first.id), &json!({"reason": "too late"})).await.expect(200);
+    bridge.drain().await;
+    let mut booking = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, None);
+    booking["status"] = json!("CANCEL_REQUESTED");
+    bridge.trip_is(event("n1", "payment.recorded", 10, &booking, json!({})), "accepted").await;
+    let change = json!({"old_no": "YB-1", "new_no": "YB-2"});
+    bridge.trip_is(event("n2", "booking.agency_no_changed", 11, &booking, change), "accepted").await;
+    let case = bridge.tripped("T1").await.refund_case.expect("a case");
+    assert_eq!((case.id, case.state), (first.id.clone(), RefundState::Rejected));
+    // The event of a request that was taken back is lost; that of the next request is not.
+    let later = first.requested_at + ticketbridge_core::Millis::hours(1);
+    let change = json!({"from_status": "COMPLETED", "requested_at": later.rfc3339(ticketbridge_core::TimeZone::SEOUL)});
+    bridge.trip_is(event("n3", "booking.cancel_requested", 12, &booking, change), "accepted").await;
+    let case = bridge.tripped("T1").await.refund_case.expect("a case");
+    assert_ne!(case.id, first.id);
+    assert_eq!(case.state, RefundState::UnderReview);
+}
+
+#[tokio::test]
 async fn a_cancel_request_that_is_parked_keeps_where_it_came_from() {
     for (from, state) in [("COMPLETED", BookingState::Confirmed), ("RECEIVED", BookingState::Requested)] {
         let bridge = TestBridge::start_trip(CAN).await;

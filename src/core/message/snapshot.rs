@@ -64,6 +64,9 @@ pub struct Snapshot {
     pub valid_until: Option<Date>,
     /// When the stage was reached.
     pub since: UnixMillis,
+    /// When the guest asked for a cancellation, where the channel names that: another time is another request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_asked_at: Option<UnixMillis>,
     /// How it was cancelled, if it was.
     #[serde(rename = "called_off")]
     pub cancelled: Option<Cancelled>,

@@ -226,8 +226,8 @@ texts! {
     struct ReturnNews { reference: number, status }
     struct LedgerEntry { reference: number, kind, status, amount, at }
     struct Snapshot {
-        sale, standing, visit_date, visit_time: read, departure: number, valid_until, since, cancelled, entries, kept_of_parts, settle_id, return_news,
-        link, partner_number, doubts: ours, creates, can_read_back, asked,
+        sale, standing, visit_date, visit_time: read, departure: number, valid_until, since, cancel_asked_at, cancelled, entries, kept_of_parts, settle_id,
+        return_news, link, partner_number, doubts: ours, creates, can_read_back, asked,
     }
     struct Standing {
         revision, at, stage, needs_decision, confirm_needs, read_only, lines, lines_elsewhere: number, payments, sums, policy,

@@ -173,6 +173,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         entries: Vec::new(),
         kept_of_parts: None,
         settle_id: None,
+        cancel_asked_at: None,
         return_news: Vec::new(),
         link: None,
         partner_number: None,

@@ -3,7 +3,7 @@
 //! What came of what the channel was asked for, where it does not tell the whole order.
 
 use super::propose::end_proposal;
-use super::reach::{reach, reopen_case, wait_for_decision};
+use super::reach::{Reached, reach, reopen_case, wait_for_decision};
 use super::{links, payments};
 use crate::decide::draft::Draft;
 use crate::decide::notifications::refused;
@@ -23,7 +23,8 @@ pub(in crate::decide) fn record_agreement(draft: &mut Draft, notification: &Noti
         return payments::returned(draft, reference);
     }
     let Some((stage, off)) = agreed_stage(&draft.order(), notification) else { return };
-    reach(draft, stage, draft.now(), off.as_ref());
+    let since = draft.now();
+    reach(draft, &Reached { stage, since, off: off.as_ref(), is_refused: false });
     end_proposal(draft);
     payments::settle_up(draft, off.as_ref());
 }

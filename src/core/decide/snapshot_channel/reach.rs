@@ -12,11 +12,23 @@ use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, Payment
 use crate::order::{AttentionKind, BookingState, CancelReason, Fact, RefundCase, TicketingState};
 use crate::time::{Millis, UnixMillis};
 
+/// Where the channel says that the order stands.
+pub(super) struct Reached<'a> {
+    pub(super) stage: Stage,
+    /// Since when.
+    pub(super) since: UnixMillis,
+    /// How it was cancelled, or is asked to be.
+    pub(super) off: Option<&'a Cancelled>,
+    /// It only says once more that a cancellation is asked for which was refused here.
+    pub(super) is_refused: bool,
+}
+
 /// Takes the order to where the channel says that it stands.
-pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>) {
+pub(super) fn reach(draft: &mut Draft, reached: &Reached<'_>) {
+    let (stage, off) = (reached.stage, reached.off);
     let Some(state) = draft.order().booking.as_ref().map(|booking| booking.state) else { return };
     match (state, stage) {
-        (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, stage, since, off),
+        (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, reached),
         (BookingState::Used | BookingState::NoShow, Stage::Cancelled) => {
             if off.is_some_and(|off| off.ex_officio) {
                 cancelled(draft, off);
@@ -49,7 +61,8 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
     }
 }
 
-fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>) {
+fn reach_from_live(draft: &mut Draft, reached: &Reached<'_>) {
+    let &Reached { stage, since, off, is_refused } = reached;
     match stage {
         Stage::Requested => {
             stay(draft);
@@ -63,7 +76,9 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
             if was_confirmed {
                 confirmed(draft);
             }
-            open_case(draft, since, off);
+            if !is_refused {
+                open_case(draft, since, off);
+            }
         }
         Stage::Rejected => rejected(draft, off),
         Stage::Cancelled => cancelled(draft, off),

@@ -6,14 +6,14 @@
 use super::around::Around;
 use super::propose::{end_proposal, keep_wish, take_yes_back};
 use super::quote::ask_price_again;
-use super::reach::{confirmed, reach};
+use super::reach::{Reached, confirmed, reach};
 use super::{elsewhere, links, payments, sums, unused};
 use crate::decide::draft::Draft;
 use crate::decide::{booking, proof, redemption, terms, ticketing};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Line, Payment, Sold, SoldLine, Stage};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState, used_units};
+use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState, RefundState, used_units};
 use crate::product::BookingProduct;
 use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
@@ -84,7 +84,8 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     open_booking(draft, snapshot);
     units_changed(draft, before);
     taken_back(draft, before);
-    reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
+    let (stage, off) = (snapshot.standing.stage, snapshot.cancelled.as_ref());
+    reach(draft, &Reached { stage, since: snapshot.since, off, is_refused: repeats_refused(before, snapshot) });
     flag_open_balance(draft, before, snapshot);
     over_early(draft, before, snapshot);
     cannot_be(draft, before);
@@ -108,6 +109,19 @@ fn over_early(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         let at = if snapshot.asked { draft.now() } else { snapshot.since };
         draft.flag_fact(Fact::VisitOverEarly { on: now.rules.channel.time_zone.date_of(at) });
     }
+}
+
+/// Whether the channel only says once more that a cancellation is asked for which was refused here. It goes on saying so with whatever else
+/// changes, until somebody has refused it there as well, or the guest takes it back: one request is one case. A later request, or one after it
+/// has called the booking alive meanwhile, is another.
+fn repeats_refused(before: &Order, snapshot: &Snapshot) -> bool {
+    let is_asked_for = |stage: Stage| matches!(stage, Stage::CancelRequested { .. });
+    let was_asked_for = before.channel_state.as_deref().is_some_and(|known| is_asked_for(known.standing.stage));
+    let refused = before.refund_case.as_ref().filter(|case| case.state == RefundState::Rejected);
+    let Some(refused) = refused.filter(|_| was_asked_for && is_asked_for(snapshot.standing.stage)) else {
+        return false;
+    };
+    snapshot.cancel_asked_at.is_none_or(|at| at <= refused.requested_at)
 }
 
 /// TS-08: the channel says that the visit is over, and it is not paid, whoever of us knew of the visit before.

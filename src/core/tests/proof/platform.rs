@@ -354,6 +354,7 @@ impl Platform {
             entries: self.entries(),
             kept_of_parts: None,
             settle_id: None,
+            cancel_asked_at: None,
             return_news: Vec::new(),
             link: None,
             partner_number: self.agency_number.map(ForeignNumber::from),

@@ -2,7 +2,7 @@
 
 //! Faults that were found by the proofs of orders that their platform tells whole, each by the shortest story that shows it.
 
-use ticketbridge_core::message::{NotificationOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::message::{NotificationOutcome, Snapshot, TicketFacts, TicketOp};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryStatus, PaymentMode, PaymentState};
 use ticketbridge_core::order::{
@@ -575,4 +575,39 @@ fn a_request_to_cancel_what_was_used_is_shown_until_it_is_withdrawn_or_decided()
     tale.tells(asks);
     tale.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, 0, EntryStatus::Done));
     assert!(!is_shown(&tale), "{:?}", tale.order().attention);
+}
+
+/// A person had refused the request, and whatever the platform told next opened another case for it.
+#[test]
+fn a_request_that_was_refused_is_no_other_one_when_it_is_told_again() {
+    let mut tale = wants_out();
+    let first = tale.case_id();
+    tale.ops(&Command::RejectRefund { case: first.clone(), reason: "too late".into() });
+    let is_first = |tale: &Tale| tale.case_id() == first && tale.refund() == RefundState::Rejected;
+    tale.later(Millis::hours(1));
+    tale.tells(|p| {
+        p.agency_number = Some("YB-2");
+        p.changed();
+    });
+    tale.tells(|p| p.pay(NET - DEPOSIT, None));
+    tale.hears_answer();
+    assert!(is_first(&tale), "{:?}", tale.order().refund_case);
+    assert!(!tale.flagged(AttentionKind::RefundWaits), "{:?}", tale.order().attention);
+    // The very request, told once more.
+    let asked_at = tale.order().refund_case.as_ref().expect("a case").requested_at;
+    tale.there.changed();
+    let again = |tale: &Tale, at| Snapshot { cancel_asked_at: Some(at), ..tale.there.snapshot() };
+    let told = again(&tale, asked_at);
+    tale.hears(told);
+    assert!(is_first(&tale), "{:?}", tale.order().refund_case);
+    // Taken back, and asked anew.
+    let mut stays = tale.clone();
+    stays.tells(|p| p.reach(Stage::Confirmed)).tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
+    assert_eq!(stays.refund(), RefundState::UnderReview);
+    // That it was taken back was not told; that it is asked anew is.
+    tale.there.changed();
+    let told = again(&tale, asked_at + Millis::hours(2));
+    tale.hears(told);
+    assert_eq!(tale.refund(), RefundState::UnderReview);
+    assert_ne!(tale.case_id(), first);
 }
