@@ -16,12 +16,9 @@ use ticketbridge_core::{Effect, OrderId, UnixMillis};
 use crate::ahead::Ahead;
 use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{
-    Query, Where, flag, get, get_count, get_flag, get_word, read_word, text_of, values, whole, whole_of, word,
-};
+use crate::dialect::{Query, flag, get, get_flag, read_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
 use crate::job::{Job, JobState};
-use crate::lists::Within;
 use crate::seal::Sealer;
 use crate::tx::Tx;
 
@@ -520,40 +517,6 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn job(&self, id: &str) -> Result<Option<Job>, StoreError> {
         job(self, id).await
-    }
-
-    /// How many deliveries are pending and dead, and how old the oldest is, by destination.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn job_counts(&self) -> Result<Vec<JobCount>, StoreError> {
-        self.job_counts_within(&Within::Everything).await
-    }
-
-    /// The same of the deliveries that somebody may see.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn job_counts_within(&self, within: &Within) -> Result<Vec<JobCount>, StoreError> {
-        let mut wanted = Where::new();
-        wanted.and("state IN ('pending', 'dead')", values![]);
-        within.delivery(&mut wanted);
-        let (wanted, values) = wanted.into_parts();
-        let sql = format!(
-            "SELECT destination, state, COUNT(*) AS many, MIN(created_ms) AS oldest_ms FROM job{wanted} \
-             GROUP BY destination, state ORDER BY destination, state"
-        );
-        let rows = self.rows(&sql, values).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(JobCount {
-                    destination: get(row, "destination")?,
-                    state: get_word(row, "state")?,
-                    many: get_count(row, "many")?,
-                    oldest: UnixMillis(get(row, "oldest_ms")?),
-                })
-            })
-            .collect()
     }
 }
 

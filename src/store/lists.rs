@@ -20,7 +20,7 @@ use crate::dialect::{Dialect, Query, Where, get, get_count, get_word, marks, val
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::job::{Job, JobState};
-use crate::jobs;
+use crate::jobs::{self, JobCount};
 use crate::places::{DEADLINES_OVER, ORDERS_OVER, in_either};
 use crate::refs::REFERENCE;
 use crate::rule_sets::open_orders;
@@ -467,6 +467,40 @@ impl Store {
         filter.within.delivery(&mut wanted);
         let listing = Listing::newest("job", jobs::COLUMNS, "created_ms");
         self.list(&listing, wanted, page, |row| jobs::read(self.sealer(), row)).await
+    }
+
+    /// How many deliveries are pending and dead, and how old the oldest is, by destination.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn job_counts(&self) -> Result<Vec<JobCount>, StoreError> {
+        self.job_counts_within(&Within::Everything).await
+    }
+
+    /// The same of the deliveries that somebody may see.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn job_counts_within(&self, within: &Within) -> Result<Vec<JobCount>, StoreError> {
+        let mut wanted = Where::new();
+        wanted.and("state IN ('pending', 'dead')", values![]);
+        within.delivery(&mut wanted);
+        let (wanted, values) = wanted.into_parts();
+        let sql = format!(
+            "SELECT destination, state, COUNT(*) AS many, MIN(created_ms) AS oldest_ms FROM job{wanted} \
+             GROUP BY destination, state ORDER BY destination, state"
+        );
+        let rows = self.rows(&sql, values).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(JobCount {
+                    destination: get(row, "destination")?,
+                    state: get_word(row, "state")?,
+                    many: get_count(row, "many")?,
+                    oldest: UnixMillis(get(row, "oldest_ms")?),
+                })
+            })
+            .collect()
     }
 
     /// Deadlines, nearest first.

@@ -183,7 +183,7 @@ impl Shape {
                 ("IN FLIGHT", "/in_flight"),
                 ("LAST OK", "/last_ok_at"),
                 ("LAST ERROR", "/last_error"),
-                ("CLOCK OFF (S)", "/clock_off_s"),
+                ("CLOCK OFF", "/clock_off_s"),
             ],
             Shape::Deadlines => &[
                 ("ORDER", "/order_id"),

@@ -633,6 +633,7 @@ col-decided-by = DECIDED BY
 col-to = TO
 col-attempts = ATTEMPTS
 col-next = NEXT
+col-clock-off = CLOCK OFF
 col-last-error = LAST ERROR
 col-adapter = ADAPTER
 col-breaker = BREAKER

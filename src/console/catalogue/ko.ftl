@@ -633,6 +633,7 @@ col-decided-by = 결정자
 col-to = 대상
 col-attempts = 시도횟수
 col-next = 다음시도
+col-clock-off = 시계 차이
 col-last-error = 최근오류
 col-adapter = 어댑터
 col-breaker = 차단기

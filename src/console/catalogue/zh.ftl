@@ -633,6 +633,7 @@ col-decided-by = 审核人
 col-to = 目标
 col-attempts = 尝试次数
 col-next = 下次
+col-clock-off = 时钟偏差
 col-last-error = 最近错误
 col-adapter = 适配器
 col-breaker = 熔断

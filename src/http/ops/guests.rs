@@ -10,7 +10,7 @@ use ticketbridge_core::personal::{Phone, in_clear};
 use crate::engine::Engine;
 use crate::http::ops::answers::Time;
 use crate::http::ops::answers::guests::{GuestErasure, GuestExport, KnownOf, RecordOfGuest, StillNeeded, Visit};
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, Turn};
 use crate::http::ops::view;
 
 /// The phone that is asked about; the table has seen that its digits are there.
@@ -37,9 +37,15 @@ pub(crate) async fn export(request: Request) -> Outcome {
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
     for known in orders_in_reach(&request, &phone).await? {
-        // Each look, also a repeat: what came since the first is told with it, and what was erased since is not told again.
-        let command = Command::RecordReveal { reason: reason.clone().into() };
-        let order = engine.apply(&known.id, command, request.actor()).await?.order;
+        // A program's repeat is in the histories already; a person's, later or in another session, is another look. What was erased since is not
+        // told again.
+        let order = match (request.turn, request.holder.signed()) {
+            (Turn::First, _) | (Turn::Again, Some(_)) => {
+                let command = Command::RecordReveal { reason: reason.clone().into() };
+                engine.apply(&known.id, command, request.actor()).await?.order
+            }
+            (Turn::Again, None) => known,
+        };
         orders.push(known_of(&order, &phone));
     }
     tracing::info!(orders = orders.len(), by = %request.holder.name, "a guest's data was exported");
