@@ -538,6 +538,35 @@ async fn where_a_factor_is_optional_clear_text_still_wants_one() {
     assert!(!events.contains("export of a guest"), "nothing was looked at: {events}");
 }
 
+/// A key keeps a program from looking twice. Whoever is signed in and uses it again looks once more, and each look stands in the audit and in the
+/// order's history.
+#[tokio::test]
+async fn a_person_who_repeats_a_look_looks_once_more() {
+    let bridge = bridge().await;
+    bridge.sell("V100").await;
+    let mut boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let (reveal, by_phone) =
+        (format!("orders/{CHANNEL}:V100/reveal"), json!({ "phone": "13800000100", "reason": "asked" }));
+    for (path, body, act) in
+        [(reveal.as_str(), json!({ "reason": "asked" }), "orders_reveal"), ("guests/export", by_phone, "guests_export")]
+    {
+        let seen = async || {
+            let audit = bridge.get("audit?limit=100").await.expect(200).json();
+            let rows = audit["items"].as_array().expect("rows").iter().filter(|row| row["act"] == act).count();
+            let events = bridge.get(&format!("orders/{CHANNEL}:V100/events")).await.expect(200).json();
+            let looks = events["items"].as_array().expect("events").iter();
+            (rows, looks.filter(|event| event["kind"] == "guests_revealed").count())
+        };
+        let before = seen().await;
+        for round in 1..=2 {
+            boss.passes_factor(&bridge).await;
+            let shown = boss.post_with_key(&bridge, path, &body, act).await.expect(200).text();
+            assert!(shown.contains("13800000100"), "{path}: {shown}");
+            assert_eq!(seen().await, (before.0 + round, before.1 + round), "{path}");
+        }
+    }
+}
+
 /// A new authenticator takes the old one's place when a code of it is given, and not before: or a password alone were enough meanwhile.
 #[tokio::test]
 async fn an_authenticator_holds_until_the_next_one_is_confirmed() {

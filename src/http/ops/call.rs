@@ -240,7 +240,7 @@ pub(crate) struct Request {
 pub(crate) enum Turn {
     /// It is new.
     First,
-    /// It was carried out under its key, and its answer was not kept: nothing is done, and what is known now is the answer.
+    /// A program has had it carried out under its key, and the answer was not kept: nothing is done, and what is known now is the answer.
     Again,
 }
 

@@ -277,7 +277,8 @@ impl Gate {
             if !(is_receipt(&known) && known.request_hash == key.request_hash) {
                 return Ok(Checked::Again(Box::new(once::again(&shared, key, known).await)));
             }
-            (once, turn) = (None, Turn::Again);
+            // Who shows guests to a program again shows it what it has seen. A person who looks later, or in another session, looks once more.
+            (once, turn) = (None, if holder.signed().is_some() { Turn::First } else { Turn::Again });
         }
         let (is_csv, wants_csv) = (is_csv(&parts, header::CONTENT_TYPE), is_csv(&parts, header::ACCEPT));
         let given = match call.body {

@@ -143,6 +143,9 @@ impl Person {
     pub(crate) async fn post(&self, bridge: &TestBridge, path: &str, body: &Value) -> Reply {
         bridge.ask(self.ask(Method::POST, path).json(body)).await
     }
+    pub(crate) async fn post_with_key(&self, bridge: &TestBridge, path: &str, body: &Value, key: &str) -> Reply {
+        bridge.ask(self.ask(Method::POST, path).json(body).key(key)).await
+    }
     pub(crate) async fn delete(&self, bridge: &TestBridge, path: &str) -> Reply {
         bridge.ask(self.ask(Method::DELETE, path)).await
     }
