@@ -22,8 +22,8 @@ use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
-    Answer, AuthError, CalendarDay, Call, CallResult, Channel, ChannelKind, Context, DecodeError, EncodeError,
-    HttpReply, HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
+    Answer, AuthError, CalendarDay, Call, CallResult, CarriedOut, Channel, ChannelKind, Context, DecodeError,
+    EncodeError, HttpReply, HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
 };
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::{Date, Millis};
@@ -469,9 +469,10 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
                 channel.read_back().unwrap().read(number, &got),
                 |whole| json!({ "number": whole.sale.channel_order_id }),
             ),
-            ("look", _) => {
-                map(look.unwrap().read(&Notification::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
-            }
+            ("look", _) => map(
+                look.unwrap().read(&Notification::HandOver, &order, &got),
+                |seen| json!({ "done": seen.carried_out == CarriedOut::Yes }),
+            ),
             ("stock", _) => map(channel.takes_stock().unwrap().read(&stock, &got), |()| Value::Null),
             ("list", _) => map(
                 channel.change_list().unwrap().read(&got),

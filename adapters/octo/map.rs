@@ -347,16 +347,9 @@ pub(super) fn unit_contacts(
     if required.is_empty() || all.iter().any(|person| person.has_remote_cipher()) {
         return None;
     }
-    let wants = |field: &str| required.iter().any(|name| name == field);
     let one = |index: usize| {
         let people: Vec<&Person> = booking.visitors.get(index).into_iter().chain(all.iter().copied()).collect();
-        let ContactOut { full_name, first_name, last_name, phone_number } = told_of(people);
-        ContactOut {
-            full_name: full_name.filter(|_| wants("fullName")),
-            first_name: first_name.filter(|_| wants("firstName")),
-            last_name: last_name.filter(|_| wants("lastName")),
-            phone_number: phone_number.filter(|_| wants("phoneNumber")),
-        }
+        told_of(people).only(required)
     };
     Some((0..count).map(one).collect())
 }

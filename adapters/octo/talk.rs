@@ -45,9 +45,9 @@ pub(super) enum Goal {
     Look,
     /// Nothing may be left that admits.
     Void,
-    /// What was booked cannot be used: it is given back, and then this is what there is to say. `at_once`: a person is to know why already
-    /// while the supplier keeps it.
-    Release { says: TicketFacts, at_once: bool },
+    /// What was booked cannot be used: it is given back, and refused for this reason then. `at_once`: a person is to know why already while the
+    /// supplier keeps it.
+    Release { reason: FreeText, at_once: bool },
     /// The hold is over, whatever the supplier calls it, and it confirms none: it is given back, and the next one is asked for.
     Renew,
 }
@@ -277,7 +277,7 @@ impl<'a> Talk<'a> {
                     self.refused("rejected: the supplier refused the booking");
                 }
                 Goal::Void => self.done(TicketFacts::Cancelled),
-                Goal::Release { says, .. } => self.done(says),
+                Goal::Release { reason, .. } => self.refused(reason),
             },
             Standing::Redeemed(at) => match self.goal {
                 Goal::Issue | Goal::Hold | Goal::Look | Goal::Renew => self.done(TicketFacts::Redeemed { at }),
@@ -331,7 +331,7 @@ impl<'a> Talk<'a> {
         }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
             let reason = "given up: there were no tickets in time, and the booking was taken back".into();
-            return self.take_back(Goal::Release { says: TicketFacts::Refused { reason }, at_once: false });
+            return self.take_back(Goal::Release { reason, at_once: false });
         }
         match standing {
             // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
@@ -341,7 +341,7 @@ impl<'a> Talk<'a> {
             }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
-                self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}").into() });
+                self.give_back(format!("the supplier does not confirm: {why}"));
             }
             Standing::Held if self.sent.extend == 0 && map::ends_before(found, self.now_there(cx) + HOLD_MARGIN) => {
                 self.held = Some(found.clone());
@@ -408,13 +408,7 @@ impl<'a> Talk<'a> {
         match (self.ask, self.refusal.take()) {
             // It said yes and did nothing, or so it seems: a read tells.
             (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
-            // It is not given up before it is over there: it is asked for again, each time later.
-            (_, Some(why)) if matches!(self.goal, Goal::Release { .. } | Goal::Renew) => match &self.goal {
-                Goal::Release { says: TicketFacts::Refused { reason }, at_once: true } => {
-                    self.unknown(format!("{reason}; the supplier does not take it back ({why})"));
-                }
-                _ => self.pending(cx),
-            },
+            (_, Some(why)) if matches!(self.goal, Goal::Release { .. } | Goal::Renew) => self.not_taken_back(&why, cx),
             (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
                 self.done(TicketFacts::CancelRefused { reason: reason.into(), used: false });
             }
@@ -424,10 +418,22 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// What is given back is not given up before it is over there: it is asked for again, each time later.
+    fn not_taken_back(&mut self, why: &str, cx: &Context<'_>) {
+        match self.goal.clone() {
+            Goal::Release { reason, at_once: true } => {
+                self.unknown(format!("{reason}; the supplier does not take it back ({why})"));
+            }
+            Goal::Release { at_once: false, .. } | Goal::Renew | Goal::Issue | Goal::Hold | Goal::Look | Goal::Void => {
+                self.pending(cx)
+            }
+        }
+    }
+
     /// This uuid is over; what the next one is, depends on what it is for.
     fn over(&mut self) {
         match self.goal.clone() {
-            Goal::Release { says, .. } => return self.done(says),
+            Goal::Release { reason, .. } => return self.refused(reason),
             Goal::Issue | Goal::Hold | Goal::Renew if self.attempt >= ATTEMPTS_MAX => {
                 return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
             }
@@ -464,9 +470,9 @@ impl<'a> Talk<'a> {
                 self.unknown("the supplier no longer knows what it held")
             }
             (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
-            (Goal::Release { says, .. }, _) => {
-                let says = says.clone();
-                self.done(says);
+            (Goal::Release { reason, .. }, _) => {
+                let reason = reason.clone();
+                self.refused(reason);
             }
             (Goal::Renew, _) => self.over(),
             (Goal::Void | Goal::Look, _) if self.attempt > 1 => self.done(TicketFacts::Cancelled),
@@ -475,12 +481,12 @@ impl<'a> Talk<'a> {
     }
 
     /// Why a booking under our uuid is not the one that was asked for, and whether it is another one altogether.
-    fn unusable(&self, found: &BookingIn) -> Option<(TicketFacts, bool)> {
+    fn unusable(&self, found: &BookingIn) -> Option<(String, bool)> {
         if !matches!(self.goal, Goal::Issue | Goal::Hold) || map::standing(found).is_over() {
             return None;
         }
         let units = found.unit_items.as_ref().map(Vec::len);
-        let (reason, is_another) = if found.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
+        Some(if found.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
             let is = if self.octo.test_mode { "real, and tests" } else { "a test, and real ones" };
             (format!("test_mode: the supplier's booking is {is} are expected"), false)
         } else if units.is_some_and(|units| !self.may_have_asked_for(units)) {
@@ -494,8 +500,7 @@ impl<'a> Talk<'a> {
             (OTHER_VISIT.to_owned(), true)
         } else {
             return None;
-        };
-        Some((TicketFacts::Refused { reason: reason.into() }, is_another))
+        })
     }
 
     fn is_another_visit(&self, found: &BookingIn) -> bool {
@@ -510,14 +515,14 @@ impl<'a> Talk<'a> {
         map::is_another_visit(found, visit)
     }
 
-    fn give_back(&mut self, says: TicketFacts) {
-        self.take_back(Goal::Release { says, at_once: true });
+    fn give_back(&mut self, reason: String) {
+        self.take_back(Goal::Release { reason: reason.into(), at_once: true });
     }
 
     /// What is booked under our uuid is not what was asked for: nobody is shown it.
-    fn give_unusable_back(&mut self, (says, is_another): (TicketFacts, bool)) {
+    fn give_unusable_back(&mut self, (reason, is_another): (String, bool)) {
         self.is_astray |= is_another;
-        self.give_back(says);
+        self.give_back(reason);
     }
 
     /// What is there is cancelled, for the sake of `goal`.

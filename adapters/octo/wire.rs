@@ -80,6 +80,19 @@ pub(super) struct ContactOut {
     pub(super) phone_number: Option<String>,
 }
 
+impl ContactOut {
+    /// Of this only the fields that are required.
+    pub(super) fn only(self, required: &[String]) -> Self {
+        let wants = |field: &str| required.iter().any(|name| name == field);
+        Self {
+            full_name: self.full_name.filter(|_| wants("fullName")),
+            first_name: self.first_name.filter(|_| wants("firstName")),
+            last_name: self.last_name.filter(|_| wants("lastName")),
+            phone_number: self.phone_number.filter(|_| wants("phoneNumber")),
+        }
+    }
+}
+
 /// Body of `POST /bookings/{uuid}/extend`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,11 +6,12 @@
 use http::Method;
 use http::StatusCode;
 use serde_json::{Value, json};
+use ticketbridge_core::currency::grouped;
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::message::{Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
-use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::port::{Call, CallResult, CarriedOut, Checked, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::quoted::ForeignNumber;
 
 use super::map;
@@ -53,7 +54,9 @@ fn body(memo_tail: &str, order: &Order) -> Result<Value, EncodeError> {
     };
     let memo = match by_agency {
         true => String::new(),
-        false => format!("트립결제 / 트립스토어 / 총 판매금액 {}원 / {memo_tail}", thousands(order.money.gross)),
+        false => {
+            format!("트립결제 / 트립스토어 / 총 판매금액 {}원 / {memo_tail}", grouped(order.money.gross.unsigned_abs()))
+        }
     };
     Ok(json!({
         "external_no": number,
@@ -117,19 +120,6 @@ fn told_under(order: &Order) -> Option<&str> {
     channel_state.partner_number().filter(|_| channel_state.handed_over).map(ForeignNumber::reveal)
 }
 
-/// A number with a comma every three digits.
-fn thousands(amount: i64) -> String {
-    let digits = amount.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// What the answer means. A plain yes brings the agency's number; any other one is asked for, and so is what exists already.
 pub(super) fn read(order: &Order, response: &HttpResponse) -> CallResult<Yes> {
     let keys = [key(order)];
@@ -166,10 +156,13 @@ pub(super) fn look_up(erp: &Erp, order: &Order, cx: &Context<'_>) -> Result<Call
     calls::get(&erp.secret, at, cx)
 }
 
+/// The books do not know the booking.
+const NOT_THERE: Checked = Checked { learned: Vec::new(), carried_out: CarriedOut::No };
+
 /// Reads the answer: what is found there was handed over, if it is there as it is to be.
 pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult<Checked> {
     if response.status == StatusCode::NOT_FOUND {
-        return CallResult::Done(Checked { learned: Vec::new(), done: false, is_silent: false });
+        return CallResult::Done(NOT_THERE);
     }
     calls::read(response, &[key(order)], |answer| {
         let found = match calls::list(answer.json(), &["bookings", "items", "data"]) {
@@ -182,10 +175,7 @@ pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult
             None => Some(answer.json().get("booking").unwrap_or(answer.json()).clone()),
         };
         let found = found.and_then(|entry| agency_number(&entry).map(|number| (number, entry)));
-        CallResult::Done(found.map_or_else(
-            || Checked { learned: Vec::new(), done: false, is_silent: false },
-            |(number, entry)| checked(order, number, &entry),
-        ))
+        CallResult::Done(found.map_or(NOT_THERE, |(number, entry)| checked(order, number, &entry)))
     })
 }
 
@@ -200,12 +190,13 @@ fn checked(order: &Order, number: String, entry: &Value) -> Checked {
         let (notification, outcome) = (Notification::HandOver, NotificationOutcome::Acknowledged);
         learned.push(Command::RecordNotification { notification, outcome });
     }
-    let (done, is_silent) = match found {
-        Entry::Same => (true, false),
-        Entry::Otherwise => (false, false),
-        Entry::Silent => (!is_change, is_change),
+    let carried_out = match found {
+        Entry::Same => CarriedOut::Yes,
+        Entry::Otherwise => CarriedOut::No,
+        Entry::Silent if is_change => CarriedOut::Unsaid,
+        Entry::Silent => CarriedOut::Yes,
     };
-    Checked { learned, done, is_silent }
+    Checked { learned, carried_out }
 }
 
 /// The agency's own number.
@@ -229,7 +220,7 @@ mod tests {
     #[test]
     fn edge_41_amounts_in_a_memo_have_commas() {
         for (amount, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (4_357_000, "4,357,000"), (12, "12")] {
-            assert_eq!(thousands(amount), text);
+            assert_eq!(grouped(amount), text);
         }
     }
 }

@@ -50,7 +50,8 @@ impl Currency {
     }
 }
 
-fn grouped(number: u64) -> String {
+/// A number with a comma every three digits.
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<String> =
         digits.as_bytes().rchunks(3).rev().map(|part| part.iter().map(|digit| char::from(*digit)).collect()).collect();

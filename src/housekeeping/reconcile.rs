@@ -163,8 +163,12 @@ async fn compare_orders(
         worker.engine.look_in_turn(LIST).await;
         let found = worker.engine.store().list_orders(filter, &page).await?;
         for listed in &found.items {
+            if what_of(listed).is_none() {
+                note_untold(listed, report);
+                continue;
+            }
             // Where a recording is played nobody is really asked, and nothing may hang on how long this takes.
-            if what_of(listed).is_some() && !course::is_played() {
+            if !course::is_played() {
                 pace.until_ready().await;
             }
             // Partners are asked about the order as it is now: since the list was read, the ones before it were asked, each for as long as it took.
@@ -333,7 +337,7 @@ async fn ask_for_hand_over(
     for command in checked.learned {
         apply(worker, order, command, actor.clone()).await?;
     }
-    let is_done = checked.done || checked.is_silent;
+    let is_done = checked.carried_out.bears_out_a_yes();
     let outcome = match is_done {
         true => NotificationOutcome::Acknowledged,
         false => NotificationOutcome::Refused { code: NOT_DONE.into(), why: NOT_DONE_WHY.into() },

@@ -245,7 +245,7 @@ impl Worker {
             return Ok(if is_counted_only(notification) { Shown::Done } else { Shown::NotYet });
         };
         let CallResult::Done(checked) = exchange.result else { return Ok(Shown::NotYet) };
-        let is_done = checked.done || checked.is_silent;
+        let is_done = checked.carried_out.bears_out_a_yes();
         let now = self.take_look(&order, channel, checked.learned).await?;
         let is_counted = is_counted_only(notification) && has_moved_on(&order, &now);
         Ok(match is_done || is_counted || !is_open(&now) {

@@ -6,7 +6,7 @@
 use ticketbridge_core::Millis;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Event, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{CallResult, CarriedOut, Checked, Context, EncodeError, HttpResponse};
 use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_store::{CallRecord, EventRow, Job, JobEnd, Tx};
 
@@ -157,7 +157,7 @@ impl Worker {
         let now = self.take_look(order, channel, checked.learned).await?;
         // An attempt without an answer may have been the change that the channel counts.
         let is_counted = doubt == Doubt::Uncertain && is_counted_only(notification) && has_moved_on(order, &now);
-        if checked.done || is_counted {
+        if checked.carried_out == CarriedOut::Yes || is_counted {
             let command = self.outcome(job, notification, NotificationOutcome::Acknowledged);
             return self.settle(job, JobEnd::Delivered, None, vec![command]).await.map(|_| Looked::Settled);
         }
@@ -294,14 +294,14 @@ impl Worker {
         channel: &RegisteredChannel,
         learned: Vec<Command>,
     ) -> Result<Order, EngineError> {
-        let is_uncounted = |command: &Command| match command {
-            Command::SyncSnapshot { snapshot, .. } => snapshot.standing.revision == 0,
-            _ => false,
-        };
-        if learned.iter().any(is_uncounted) {
-            let told = |order: &Order| order.channel_state.as_deref().map(|state| state.standing.clone());
+        let whole = learned.iter().find_map(|command| match command {
+            Command::SyncSnapshot { snapshot, .. } if snapshot.standing.revision == 0 => Some(snapshot),
+            _ => None,
+        });
+        if let Some(whole) = whole {
+            let asked_of = order.channel_state.as_deref().map(|state| &state.standing);
             let now = self.engine.store().load_order(&order.id).await?;
-            if let Some(now) = now.filter(|now| told(now) != told(order)) {
+            if let Some(now) = now.filter(|now| whole.is_overtaken(asked_of, now.channel_state.as_deref())) {
                 return Ok(now);
             }
         }

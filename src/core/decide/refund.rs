@@ -160,10 +160,8 @@ fn approved_fee(order: &Order, case: &RefundCase, named: Option<i64>) -> Result<
     }
     let fee = named.or(case.fee).unwrap_or(case.channel_fee);
     if fee < 0 || fee > case.channel_fee {
-        let sentence = {
-            let most = order.money.currency.shown(case.channel_fee);
-            format!("the fee must be between 0 and the channel's own {most}")
-        };
+        let most = order.money.currency.shown(case.channel_fee);
+        let sentence = format!("the fee must be between 0 and the channel's own {most}");
         return Err(Rejection::new(Why::FeeOutOfRange, sentence).at("fee"));
     }
     Ok(fee)

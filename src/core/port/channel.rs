@@ -61,11 +61,29 @@ pub struct ChannelView {
 pub struct Checked {
     /// Commands for the order.
     pub learned: Vec<Command>,
-    /// The notification was carried out.
-    pub done: bool,
-    /// It may have been: whoever was asked has the order, and shows nothing of what was to be told. A yes is believed then, and what had no
-    /// answer is told again.
-    pub is_silent: bool,
+    /// Whether the notification was carried out.
+    pub carried_out: CarriedOut,
+}
+
+/// Whether a notification was carried out, as far as whoever was asked shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CarriedOut {
+    /// It shows.
+    Yes,
+    /// It does not.
+    No,
+    /// The order is there, and nothing of what was to be told is shown. A yes is believed then, and what had no answer is told again.
+    Unsaid,
+}
+
+impl CarriedOut {
+    /// Whether a yes that was given is believed.
+    pub fn bears_out_a_yes(self) -> bool {
+        match self {
+            CarriedOut::Yes | CarriedOut::Unsaid => true,
+            CarriedOut::No => false,
+        }
+    }
 }
 
 /// Orders that have changed at a channel.

@@ -20,7 +20,8 @@ pub use answer::{Answer, CalendarDay, Offer};
 pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, Clues, HintError, Operations};
 pub use capability::*;
 pub use channel::{
-    Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, Face, Routed, SellsIn, StockLeft,
+    CarriedOut, Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, Face, Routed, SellsIn,
+    StockLeft,
 };
 pub use conversation::{Conversation, Silence, Turn};
 pub use inbound::{

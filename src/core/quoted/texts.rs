@@ -140,7 +140,7 @@ names_nobody!(
     TicketingState,
     UnusedAction
 );
-names_nobody!(Yes);
+names_nobody!(Yes, CarriedOut);
 // Bytes that are ready for the wire, or come from it: whoever reads them makes one of the types below of them.
 names_nobody!(HttpReply);
 
@@ -393,7 +393,7 @@ texts! {
     struct FieldError { pointer: ours, detail: ours }
     struct CalendarDay { date, left, price, open }
     struct ChannelView { known, state, paid, refunded, quantity }
-    struct Checked { learned, done, is_silent }
+    struct Checked { learned, carried_out }
     struct Changes { orders, unread, next: told }
 }
 texts! {

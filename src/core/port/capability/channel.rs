@@ -7,7 +7,7 @@ use crate::id::ExternalId;
 use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
 use crate::port::{
-    Call, CallResult, Changes, ChannelView, Checked, Context, EncodeError, HttpResponse, StockLeft, Token,
+    Call, CallResult, CarriedOut, Changes, ChannelView, Checked, Context, EncodeError, HttpResponse, StockLeft, Token,
 };
 use crate::time::UnixMillis;
 
@@ -72,7 +72,7 @@ impl<T: ReadBack> VerifyFirst for T {
                     paid_elsewhere: Vec::new(),
                     lines_elsewhere: Vec::new(),
                 }];
-                CallResult::Done(Checked { learned, done: false, is_silent: false })
+                CallResult::Done(Checked { learned, carried_out: CarriedOut::No })
             }
             other => other.unread(),
         }
