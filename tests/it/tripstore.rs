@@ -177,6 +177,23 @@ fn with_number(mut booking: Value, number: &str) -> Value {
     booking
 }
 
+/// T1, as the agency's books have taken it: YB-1.
+async fn handed_over() -> TestBridge {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+    bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    bridge
+}
+
+/// Time for everything that is tried again.
+async fn half_an_hour(bridge: &TestBridge) {
+    for _ in 0..3 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(10));
+    }
+}
+
 /// A change that may not have arrived is there once the books show it: that they have the booking says nothing of it.
 #[tokio::test]
 async fn a_change_that_may_not_have_arrived_is_told_until_the_books_show_it() {
@@ -193,20 +210,14 @@ async fn a_change_that_may_not_have_arrived_is_told_until_the_books_show_it() {
         ("a bare yes, and the old one", Outcome::Says(200, json!({})), entry(2), 2),
         ("a bare yes, and the number alone", Outcome::Says(200, json!({})), number_only, 1),
     ] {
-        let bridge = TestBridge::start_trip(CAN).await;
-        bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
-        bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
-        bridge.drain().await;
+        let bridge = handed_over().await;
         let mut more = with_number(trip("T1", "COMPLETED"), "YB-1");
         more["travellers"]["adult"] = json!(4);
         bridge.partners.next("erp.example", lost);
         bridge.partners.next("external_no", Outcome::Says(200, shown));
         bridge.partners.next("bookings/YB-1", Outcome::Says(200, json!({"agency_booking_no": "YB-1"})));
         bridge.trip_is(event("e2", "booking.completed", 2, &more, json!({})), "accepted").await;
-        for _ in 0..3 {
-            bridge.drain().await;
-            bridge.advance(Millis::minutes(10));
-        }
+        half_an_hour(&bridge).await;
         let sent = bridge.partners.sent("erp.example/v1/bookings/YB-1");
         assert_eq!(sent.len(), puts, "{name}");
         assert!(sent.iter().all(|put| put.body["travellers"]["adult"] == 4), "{name}");
@@ -221,10 +232,7 @@ async fn a_change_that_may_not_have_arrived_is_told_until_the_books_show_it() {
 /// The agency may give a booking another number at any time: one that its books do not know any more is asked for by the marketplace's.
 #[tokio::test]
 async fn a_number_that_the_books_do_not_know_any_more_is_asked_for() {
-    let bridge = TestBridge::start_trip(CAN).await;
-    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
-    bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
-    bridge.drain().await;
+    let bridge = handed_over().await;
     let mut moved = with_number(trip("T1", "COMPLETED"), "YB-1");
     moved["departure_date"] = json!("2027-02-15");
     bridge.partners.next("bookings/YB-1", Outcome::Says(404, json!({"error": {"code": "not_found"}})));
@@ -232,10 +240,7 @@ async fn a_number_that_the_books_do_not_know_any_more_is_asked_for() {
     bridge.partners.next("external_no", Outcome::Says(200, renamed));
     bridge.partners.next("bookings/NEW-9", Outcome::Says(200, json!({"agency_booking_no": "NEW-9"})));
     bridge.trip_is(event("e2", "booking.completed", 2, &moved, json!({})), "accepted").await;
-    for _ in 0..3 {
-        bridge.drain().await;
-        bridge.advance(Millis::minutes(10));
-    }
+    half_an_hour(&bridge).await;
     assert_eq!(bridge.partners.sent("bookings/NEW-9").len(), 1);
     let order = bridge.tripped("T1").await;
     assert!(!order.needs(AttentionKind::NotificationRefused), "{:?}", order.attention);
@@ -256,10 +261,7 @@ async fn a_hand_over_that_the_books_do_not_know_is_told_again() {
             if helps { Outcome::Says(201, json!({"agency_booking_no": "YB-1"})) } else { nothing.clone() },
         );
         bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
-        for _ in 0..3 {
-            bridge.drain().await;
-            bridge.advance(Millis::minutes(10));
-        }
+        half_an_hour(&bridge).await;
         let told = bridge.partners.sent("erp.example/v1/bookings").into_iter().filter(|sent| sent.method == "POST");
         let keys: Vec<_> =
             told.map(|sent| sent.headers["idempotency-key"].to_str().expect("text").to_owned()).collect();
