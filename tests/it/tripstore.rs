@@ -10,7 +10,7 @@ use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState};
 
 use crate::support::partners::Outcome;
-use crate::support::tripstore::{CAN, TRIP, event, kind, paid, returned, trip};
+use crate::support::tripstore::{CAN, PRODUCTS, TRIP, channel_file, event, kind, paid, returned, trip};
 use crate::support::{TestBridge, leaves_work};
 
 /// A completed booking with its deposit paid.
@@ -105,6 +105,37 @@ async fn edge_36_37_agency_paid_orders_are_shown_and_never_changed() {
     );
     assert_eq!((&told[0].body["memo"], &told[0].body["collect_from_customer_krw"]), (&json!(""), &json!(3_180_000)));
     assert_eq!(bridge.trip_label("T1").await, "예약접수·여행사결제");
+}
+
+/// What would end a flag is refused for such an order, so it is not advised: that somebody has seen to it ends the flag.
+#[tokio::test]
+async fn an_agency_paid_order_without_tickets_is_seen_to_by_a_word() {
+    leaves_work();
+    let bridge = TestBridge::start_with(|files| {
+        files.insert("channels/trip.toml".to_owned(), channel_file(CAN));
+        let of_the_pool = PRODUCTS.replace(r#"{ mode = "none" }"#, r#"{ mode = "code_pool", pool = "lp-2026" }"#);
+        files.insert("products/trip.toml".to_owned(), of_the_pool);
+    })
+    .await;
+    let mut booking = trip("T1", "COMPLETED");
+    booking["payment_owner"] = json!("AGENCY");
+    (booking["payment_kind"], booking["amounts"]["deposit_krw"]) = (json!(null), json!(null));
+    bridge.trip_is(event("e1", "booking.completed", 1, &booking, json!({})), "accepted").await;
+    for _ in 0..14 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(11));
+    }
+    let path = format!("orders/{TRIP}:T1");
+    let shown = bridge.get(&path).await.expect(200).json();
+    assert_eq!(shown["attention"]["kind"], "ticketing_failed", "{shown}");
+    let helps = shown["attention"]["command"].as_str().expect("the command that helps");
+    assert!(helps.starts_with("ticketbridge codes import lp-2026 FILE") && helps.contains("orders settle"), "{helps}");
+    for refused in ["tickets issue", "orders cancel"] {
+        assert!(!helps.contains(refused), "{helps}");
+    }
+    let seen_to = json!({ "kind": "ticketing_failed", "reason": "the agency has sent them" });
+    let said = bridge.post(&format!("{path}/settle-attention"), &seen_to).await.expect(200).json();
+    assert_eq!(said["attention"], json!(null), "{said}");
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ fn needs(visit: &Visit, order: &Value) -> Markup {
                     strong { (visit.words.attention(&text(&it["kind"]))) }
                     " " small { (visit.words.say("since")) " " (time(&it["since"])) }
                     p { (attention_sentence(it)) }
-                    @if may_act(visit) && ends_by_word(&it["kind"]) { (settle(visit, order, it)) }
+                    @if may_act(visit) && ends_by_word(order, &it["kind"]) { (settle(visit, order, it)) }
                 }
             }
         }
@@ -86,8 +86,9 @@ fn needs(visit: &Visit, order: &Value) -> Markup {
 }
 
 /// Whether a flag ends when somebody says that it was seen to.
-fn ends_by_word(kind: &Value) -> bool {
-    serde_json::from_value(kind.clone()).is_ok_and(AttentionKind::ends_by_word)
+fn ends_by_word(order: &Value, kind: &Value) -> bool {
+    let is_read_only = order["channel_view"]["read_only"] == true;
+    serde_json::from_value(kind.clone()).is_ok_and(|kind: AttentionKind| kind.ends_by_word(is_read_only))
 }
 
 fn settle(visit: &Visit, order: &Value, it: &Value) -> Markup {

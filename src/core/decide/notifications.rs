@@ -168,10 +168,11 @@ pub(super) fn partner_gone(draft: &mut Draft, partner: &str) {
 
 /// A person has seen to what the order was flagged for. Flags that end by an act, or by themselves, are not taken away by a word.
 pub(super) fn settle_attention(draft: &mut Draft, kind: AttentionKind, reason: &FreeText) -> Result<(), Rejection> {
-    if !draft.order().needs(kind) {
+    let order = draft.order();
+    if !order.needs(kind) {
         return Err(Rejection::new(Why::NotWaiting, "this order is not flagged for that").at("kind"));
     }
-    if !kind.ends_by_word() {
+    if !kind.ends_by_word(order.is_read_only()) {
         let sentence = "this flag ends with what the order waits for: `next-steps` says what can be done";
         return Err(Rejection::new(Why::NotSupported, sentence).at("kind"));
     }

@@ -83,8 +83,8 @@ impl AttentionKind {
     ];
 
     /// Whether it ends when a person says that it was seen to: nothing else tells us that those were stopped at the gate, or that money and
-    /// facts were settled with the channel.
-    pub fn ends_by_word(self) -> bool {
+    /// facts were settled with the channel. Of an order that can only be looked at here (`read_only`), what would end by an act does.
+    pub fn ends_by_word(self, read_only: bool) -> bool {
         match self {
             AttentionKind::RedeemedWhileRefunded
             | AttentionKind::LiveTicketBehindRefund
@@ -100,7 +100,6 @@ impl AttentionKind {
             | AttentionKind::BooksDiffer
             | AttentionKind::PaymentLinkOver => true,
             AttentionKind::RefundUnderReview
-            | AttentionKind::TooEarly
             | AttentionKind::NotTicketed
             | AttentionKind::CancelRefused
             | AttentionKind::TicketingFailed
@@ -108,11 +107,12 @@ impl AttentionKind {
             | AttentionKind::Rejected
             | AttentionKind::TicketingOverdue
             | AttentionKind::ReviewOverdue
-            | AttentionKind::NotificationRefused
             | AttentionKind::WaitsForConfirmation
             | AttentionKind::RefundWaits
+            | AttentionKind::RefundFailed => read_only,
+            AttentionKind::TooEarly
+            | AttentionKind::NotificationRefused
             | AttentionKind::ManualTask
-            | AttentionKind::RefundFailed
             | AttentionKind::PartnerGone => false,
         }
     }

@@ -535,6 +535,14 @@ impl Sim {
             Command::AskCancellation { parts, .. } => parts.iter().map(|part| i64::from(part.1)).sum(),
             _ => 1,
         };
+        if let Act::Return { .. } = act {
+            let number = &self.sales[sale].number;
+            self.world().partners.trip(|books, _| {
+                if let Some(kept) = books.orders.get_mut(number) {
+                    kept.it.return_decided = Some(now);
+                }
+            });
+        }
         match self.world().engine().apply(&order.id, command, Actor::new(ActorKind::Ops, "ada")).await {
             Ok(_) => {
                 let sale = &mut self.sales[sale];

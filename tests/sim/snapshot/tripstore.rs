@@ -104,6 +104,8 @@ pub(crate) struct Booking {
     pub(crate) fee: i64,
     /// What came after the end, through a link that was over, or beyond the price, won. It goes back without anybody's wish.
     pub(crate) unexpected: i64,
+    /// When the agency last decided to return money. What was paid since, it could not know of.
+    pub(crate) return_decided: Option<UnixMillis>,
     pub(crate) purse: Purse,
     pub(crate) links: Vec<Link>,
     booked_at: UnixMillis,
@@ -155,6 +157,7 @@ impl Booking {
             departure,
             fee: 0,
             unexpected: 0,
+            return_decided: None,
             purse: Purse(paid.map(payment).into_iter().collect()),
             links: Vec::new(),
             booked_at: now,
@@ -379,8 +382,13 @@ fn return_payment(books: &mut Books<Booking>, asked: &Asked, it: &Booking, now: 
     if amount <= 0 || amount > left {
         return Said::Wrong("amount_invalid", "more than what is left of the payment");
     }
-    if it.purse.0.iter().skip(index + 1).any(|newer| newer.left() > 0) {
-        return Said::Wrong("newest_first", "a newer payment has not gone back yet");
+    let mut newer = it.purse.0.iter().skip(index + 1).filter(|newer| newer.left() > 0);
+    if let Some(next) = newer.next() {
+        let is_known = it.return_decided.is_none_or(|decided| next.at < decided);
+        return match is_known {
+            true => Said::Wrong("newest_first", "a newer payment has not gone back yet"),
+            false => Said::No(422, "newest_first"),
+        };
     }
     books.effect("return", asked.part(1), amount);
     payment_goes_back(books, asked.part(1), index, amount, now);

@@ -230,6 +230,11 @@ pub(in crate::decide) fn ask_cancellation(
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "the guest asks for it already; decide that request"));
     }
+    // Where the channel would not, the case is open again.
+    if order.approved_there().is_some() {
+        let sentence = "the guest's request is approved, and the channel is carrying it out; wait for it";
+        return Err(Rejection::new(Why::AlreadyDecided, sentence));
+    }
     let parts = parts_to_cancel(&order.as_used(channel_state), terms.parts)?;
     let decided = |sentence: &'static str| Err(Rejection::new(Why::AlreadyDecided, sentence));
     match &channel_state.proposal {

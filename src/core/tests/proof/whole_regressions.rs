@@ -532,6 +532,19 @@ fn no_tickets_are_made_behind_a_refund_that_is_on_its_way() {
     assert!(!tale.flagged(AttentionKind::LiveTicketBehindRefund), "{:?}", tale.order().attention);
 }
 
+/// The guest's request was approved, and a person could have the platform cancel the booking once more, on other terms.
+#[test]
+fn what_is_being_refunded_there_is_not_cancelled_beside_it() {
+    let mut tale = wants_out();
+    tale.ops(&approve(&tale, false)).facts(TicketFacts::Cancelled);
+    assert_eq!(tale.refund(), RefundState::Approved);
+    let all = Command::AskCancellation { fee: Some(0), reason: "storm".into(), parts: Vec::new(), notify_text: None };
+    assert_eq!(tale.refused(&ops(), &all).why, Why::AlreadyDecided);
+    // The guest keeps it after all: now it can be.
+    tale.tells(|p| p.reach(Stage::Confirmed)).ops(&all);
+    assert!(tale.notifications("cancel_quote"), "{:?}", tale.effects);
+}
+
 #[test]
 fn no_tickets_are_made_behind_a_cancellation_that_the_platform_was_asked_for() {
     let mut tale = Tale::paid(INSTANT);
