@@ -2,6 +2,7 @@
 
 //! From the order to the wire, and from the wire to facts. Pure functions; no addresses, no signatures.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::StatusCode;
@@ -55,6 +56,15 @@ pub(super) fn reservation<'a>(order: &'a Order, booking: &'a Booking) -> Result<
         contact: contact.map(person),
         issue_by: booking.ticketing.deadline.map(|at| at.rfc3339(zone)),
     })
+}
+
+/// Under which id tickets are asked for: the delivery's. One id stands for one message, so that the number of units stands beside it once that
+/// is another than at first: of a part that is cancelled before its tickets are made none are asked for again.
+pub(super) fn issue_id<'a>(order: &Order, booking: &Booking, delivery: &'a str) -> Cow<'a, str> {
+    match order.units_to_ticket() {
+        units if units == order.units_first_asked_for(booking) => Cow::Borrowed(delivery),
+        units => Cow::Owned(format!("{delivery}-{units}")),
+    }
 }
 
 fn person(person: &Person) -> PersonOut<'_> {

@@ -81,21 +81,27 @@ impl TicketingHttp {
         Ok(Box::new(Self { base_url, secrets, timeout, spec }))
     }
 
-    /// A signed call.
-    fn signed(&self, method: Method, at: Address, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    /// A signed call under an id.
+    fn signed(
+        &self,
+        method: Method,
+        at: Address,
+        body: Bytes,
+        (id, cx): (&str, &Context<'_>),
+    ) -> Result<Call, EncodeError> {
         let mut headers = HeaderMap::new();
-        self.secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
+        self.secrets.sign_into(&mut headers, id, cx.now, &body)?;
         headers.insert(IDEMPOTENCY_KEY, headers[standard_webhooks::ID].clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if method == Method::POST {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout, key: Some(cx.delivery_id.to_owned()) })
+        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout, key: Some(id.to_owned()) })
     }
 
-    fn post<T: serde::Serialize>(&self, at: Address, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn post<T: serde::Serialize>(&self, at: Address, body: &T, by: (&str, &Context<'_>)) -> Result<Call, EncodeError> {
         let body = serde_json::to_vec(body).expect("structs of texts and numbers serialise");
-        self.signed(Method::POST, at, Bytes::from(body), cx)
+        self.signed(Method::POST, at, Bytes::from(body), by)
     }
 }
 
@@ -120,12 +126,16 @@ impl Backend for TicketingHttp {
 impl Calls for TicketingHttp {
     fn call(&self, op: TicketOp, order: &Order, booking: &Booking, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let at = Address::at(&self.base_url).path("/reservations");
-        let id = booking.id.as_str();
+        let (id, delivery) = (booking.id.as_str(), cx.delivery_id);
         match op {
-            TicketOp::Issue => self.post(at, &map::reservation(order, booking)?, cx),
-            TicketOp::Query => self.signed(Method::GET, at.segment(id)?, Bytes::new(), cx),
+            TicketOp::Issue => {
+                let under = map::issue_id(order, booking, delivery);
+                self.post(at, &map::reservation(order, booking)?, (&under, cx))
+            }
+            TicketOp::Query => self.signed(Method::GET, at.segment(id)?, Bytes::new(), (delivery, cx)),
             TicketOp::Cancel => {
-                self.post(at.segment(id)?.path("/cancel"), &wire::CancelRequest { reason: CANCEL_REASON }, cx)
+                let body = wire::CancelRequest { reason: CANCEL_REASON };
+                self.post(at.segment(id)?.path("/cancel"), &body, (delivery, cx))
             }
         }
     }
@@ -163,7 +173,7 @@ impl Availability for TicketingHttp {
     ) -> Result<Call, EncodeError> {
         let at = Address::at(&self.base_url).path("/availability").query("product", product);
         let at = at.query("from", &from.to_string()).query("to", &to.to_string());
-        self.signed(Method::GET, at, Bytes::new(), cx)
+        self.signed(Method::GET, at, Bytes::new(), (cx.delivery_id, cx))
     }
 
     fn read(&self, product: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {

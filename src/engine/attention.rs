@@ -18,7 +18,8 @@ struct Way {
 
 /// The command that helps with what an order needs a person for, as it is typed. What the order would refuse as it stands is not among it.
 pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
-    let ways: Vec<String> = ways(order, kind).into_iter().filter(|way| is_open(order, way)).map(|it| it.typed).collect();
+    let ways: Vec<String> =
+        ways(order, kind).into_iter().filter(|way| is_open(order, way)).map(|it| it.typed).collect();
     let command = if ways.is_empty() { looking(order) } else { ways.join(", or ") };
     if !kind.ends_by_word(order.is_read_only()) {
         return format!("ticketbridge {command}");
@@ -124,8 +125,12 @@ fn text() -> FreeText {
 }
 
 fn new_tickets(order: &Order, when: &str) -> Way {
-    let ticket =
-        NewTicket { code: DocumentNumber::new("CODE".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
+    let ticket = NewTicket {
+        code: DocumentNumber::new("CODE".to_owned()),
+        kind: TicketKind::Code,
+        project_id: None,
+        name: None,
+    };
     let act = Some(Command::SupplyTickets { tickets: vec![ticket] });
     Way { typed: format!("tickets issue {} CODE{when}", order.id), act }
 }

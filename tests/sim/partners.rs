@@ -295,20 +295,23 @@ impl State {
         if is_cancel { self.cancel(&id, how) } else { self.issue(&id, body, how) }
     }
 
-    /// One key, one act; and one key for all issues of one reservation.
+    /// One key, one act; and one key for all issues of one reservation for as many units.
     fn check_key(&mut self, call: &Call, id: &str, is_cancel: bool) {
         let key = call.headers.get("idempotency-key").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let act = format!("{} {id}", if is_cancel { "cancel" } else { "issue" });
         let body = String::from_utf8_lossy(&call.body).into_owned();
+        let asked = serde_json::from_str::<Value>(&body).unwrap_or_default();
         let known = self.keys.entry(key.clone()).or_insert_with(|| (act.clone(), body.clone())).clone();
-        if known != (act.clone(), body) {
-            self.wrong.push(format!("the key {key} stood for `{}`, now for `{act}` or another body", known.0));
+        if known != (act.clone(), body.clone()) {
+            let (then, before) = known;
+            self.wrong.push(format!("the key {key} stood for `{then}` {before}, now for `{act}` {body}"));
         }
         if !is_cancel {
-            let keys = self.issue_keys.entry(id.to_owned()).or_default();
+            let of = format!("{id} for {}", asked["quantity"]);
+            let keys = self.issue_keys.entry(of.clone()).or_default();
             keys.insert(key);
             if keys.len() > 1 {
-                self.wrong.push(format!("the issue of {id} was asked for under two keys"));
+                self.wrong.push(format!("the issue of {of} was asked for under two keys"));
             }
         }
     }

@@ -252,10 +252,14 @@ impl Order {
     pub fn units_to_ticket(&self) -> u32 {
         self.live_units().max(1)
     }
+    /// Units that lived when the tickets of `booking` were first to be asked for.
+    pub fn units_first_asked_for(&self, booking: &Booking) -> u32 {
+        UsedUnits::count(&booking.ticketing.units, self.quantity)
+    }
     /// For how many units the tickets of `booking` may be: a part may have been cancelled since they were asked for, or before; or units were
     /// added since.
     pub fn units_maybe_ticketed(&self, booking: &Booking) -> RangeInclusive<u32> {
-        let asked_for = UsedUnits::count(&booking.ticketing.units, self.quantity);
+        let asked_for = self.units_first_asked_for(booking);
         self.units_to_ticket().min(asked_for)..=self.quantity.max(asked_for)
     }
     /// Whether its channel lists a payment that was made with this link.
