@@ -93,6 +93,8 @@ pub(crate) fn order() -> Order {
         refund_case: None,
         past_refund_cases: Vec::new(),
         copies_back: 0,
+        copies_named: Default::default(),
+        copies_off: Default::default(),
         parked_redemption: None,
         entered: None,
         attention: Vec::new(),

@@ -326,8 +326,8 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
     let waiting = Data::success().with("audit_refund_result", 3);
     let Some(application) = application(envelope) else { return waiting };
     let Some(case) = order.case_by_ref(&application.channel_ref) else { return waiting };
-    // What took its place is the same wish: money that goes back for one goes back for both.
-    let case = if case.state == RefundState::Withdrawn { approved_instead(order, case).unwrap_or(case) } else { case };
+    // What took its place is the same wish: what is decided on one is decided on both.
+    let case = if case.state == RefundState::Withdrawn { decided_instead(order, case).unwrap_or(case) } else { case };
     match case.state {
         RefundState::UnderReview | RefundState::Withdrawn => waiting,
         RefundState::Approved | RefundState::Settled => {
@@ -350,11 +350,14 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
     }
 }
 
-/// The request that took the place of one, where it was approved.
-fn approved_instead<'o>(order: &'o Order, case: &RefundCase) -> Option<&'o RefundCase> {
-    let mut later = order.past_refund_cases.iter().skip_while(|past| past.id != case.id).chain(&order.refund_case);
-    let is_approved = |it: &RefundCase| matches!(it.state, RefundState::Approved | RefundState::Settled);
-    later.find(|it| it.target == case.target && it.id != case.id && is_approved(it))
+/// The request that took the place of one, where it was decided on: an approval of any of them is one of the money, whatever else was rejected.
+fn decided_instead<'o>(order: &'o Order, case: &RefundCase) -> Option<&'o RefundCase> {
+    let later = || {
+        let all = order.past_refund_cases.iter().skip_while(|past| past.id != case.id).chain(&order.refund_case);
+        all.filter(|it| it.target == case.target && it.id != case.id)
+    };
+    let is_approved = |it: &&RefundCase| matches!(it.state, RefundState::Approved | RefundState::Settled);
+    later().find(is_approved).or_else(|| later().find(|it| it.state == RefundState::Rejected))
 }
 
 /// The booking that a decided case was about, also when another one has taken its place since: a repeat is answered as the first time.

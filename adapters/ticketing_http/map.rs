@@ -111,15 +111,23 @@ fn keys<'a>(order: &'a Order, booking: &'a Booking) -> impl Iterator<Item = Key<
     ours.into_iter().chain(theirs.map(|number| Key { number, places: &["/backend_ref"] }))
 }
 
-/// The field by which an answer shows that it is about another visit than was asked for: a day, or a number of units, that is not ours. What
-/// is written in another form than ours says nothing.
+/// The field by which an answer shows that it is about another visit than was asked for: a product, a day, or a number of units, that is not
+/// ours. A day that is written in another form than ours says nothing.
 fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value) -> Option<&'static str> {
     let day = answer.get("visit_date").and_then(Value::as_str).and_then(Date::parse);
     if day.is_some_and(|day| booking.visit_date.is_some_and(|ours| ours != day)) {
         return Some("/visit_date");
     }
-    // Later a part may have been cancelled.
-    let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op == TicketOp::Issue);
+    let product = answer.get("product").and_then(Value::as_str);
+    let is_ours = match &order.rules.booking.ticketing {
+        Ticketing::Backend { product: ours, .. } => product.is_none_or(|product| product == ours.as_str()),
+        Ticketing::CodePool { .. } | Ticketing::None => true,
+    };
+    if !is_ours {
+        return Some("/product");
+    }
+    // What a cancellation leaves is none of ours.
+    let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op != TicketOp::Cancel);
     let may_be = order.units_maybe_ticketed(booking);
     let is_ours = |units: u64| u32::try_from(units).is_ok_and(|units| may_be.contains(&units));
     units.is_some_and(|units| !is_ours(units)).then_some("/quantity")

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TICKETS_MAX};
+use ticketbridge_core::order::channel_state::UsedUnits;
 use ticketbridge_core::personal::{PersonName, in_clear};
 use ticketbridge_core::port::BackendNews;
 use ticketbridge_core::product;
@@ -82,6 +83,22 @@ fn every_call_is_signed_and_carries_the_delivery_id_twice() {
         // The same delivery gives the same bytes.
         assert_eq!(step(op, &order).unwrap(), call);
     }
+}
+
+/// A part was cancelled since the first request: one id stands for one message.
+#[test]
+fn tickets_for_other_units_are_asked_for_under_another_id() {
+    let mut order = fixture::order();
+    let first = step(TicketOp::Issue, &order).unwrap();
+    let asked_for = UsedUnits { detail: "D1".to_owned(), units: 3 };
+    order.booking.as_mut().unwrap().ticketing.units = vec![asked_for];
+    let now = step(TicketOp::Issue, &order).unwrap();
+    assert_eq!(
+        (&first.headers["idempotency-key"], &now.headers["idempotency-key"]),
+        (&HeaderValue::from_static("dlv_0001"), &HeaderValue::from_static("dlv_0001-2"))
+    );
+    assert_eq!((now.headers["webhook-id"].as_bytes(), now.key.as_deref()), (&b"dlv_0001-2"[..], Some("dlv_0001-2")));
+    assert_eq!(step(TicketOp::Query, &order).unwrap().headers["idempotency-key"], "dlv_0001");
 }
 
 #[test]
@@ -321,4 +338,23 @@ fn settings_are_checked_all_at_once() {
     let problems = build(json!({})).err().unwrap();
     assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), ["base_url", "secret"]);
     assert!(build(json!({ "base_url": "http://127.0.0.1:9/x", "secret": [SECRET, SECRET] })).is_ok());
+}
+
+/// What it was told of with the first request is not believed of the question after it either.
+#[test]
+fn tickets_for_another_product_or_number_of_units_are_nobodys() {
+    let order = fixture::order();
+    let booking = order.booking.as_ref().unwrap();
+    let said = |extra: &str| {
+        let tickets = r#"[{"code":"T-1","kind":"code"},{"code":"T-2","kind":"code"}]"#;
+        format!(r#"{{"state":"issued","backend_ref":"B-1","tickets":{tickets},{extra}}}"#)
+    };
+    for op in [TicketOp::Issue, TicketOp::Query] {
+        for (extra, is_ours) in
+            [(r#""product":"P-778","quantity":2"#, true), (r#""product":"P-779""#, false), (r#""quantity":7"#, false)]
+        {
+            let read = map::read(op, &order, booking, &response(200, &BTreeMap::new(), said(extra)));
+            assert_eq!(matches!(read, CallResult::Astray { .. }), !is_ours, "{op:?} {extra}: {read:?}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
     let ways: Vec<String> =
         ways(order, kind).into_iter().filter(|way| is_open(order, way)).map(|it| it.typed).collect();
     let command = if ways.is_empty() { looking(order) } else { ways.join(", or ") };
-    if !kind.ends_by_word(order.is_read_only()) {
+    if !kind.ends_by_word(order.takes_no_acts()) {
         return format!("ticketbridge {command}");
     }
     let word = serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();

@@ -87,8 +87,9 @@ fn needs(visit: &Visit, order: &Value) -> Markup {
 
 /// Whether a flag ends when somebody says that it was seen to.
 fn ends_by_word(order: &Value, kind: &Value) -> bool {
-    let is_read_only = order["channel_view"]["read_only"] == true;
-    serde_json::from_value(kind.clone()).is_ok_and(|kind: AttentionKind| kind.ends_by_word(is_read_only))
+    let is_over = ["completed", "cancelled"].into_iter().any(|state| order["state"] == state);
+    let no_acts = is_over || order["channel_view"]["read_only"] == true;
+    serde_json::from_value(kind.clone()).is_ok_and(|kind: AttentionKind| kind.ends_by_word(no_acts))
 }
 
 fn settle(visit: &Visit, order: &Value, it: &Value) -> Markup {

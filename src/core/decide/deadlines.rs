@@ -31,8 +31,13 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
     }
     match kind {
         DeadlineKind::Ticketing => {
+            let is_made = draft.order().owes_tickets();
             draft.event(Event::TicketingDeadlinePassed { due_at });
-            let sentence = "no ticket in time; issue it by hand, or expect the channel's refund request";
+            let sentence = if is_made {
+                "the tickets are made, and the channel has not taken them in time; expect its refund request, and hand them over with the rejection"
+            } else {
+                "no ticket in time; issue it by hand, or expect the channel's refund request"
+            };
             draft.flag(AttentionKind::TicketingOverdue, sentence);
         }
         DeadlineKind::Review => {
@@ -65,7 +70,7 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
     match kind {
         DeadlineKind::Ticketing => order.active_booking().is_some_and(|b| {
             let t = &b.ticketing;
-            t.deadline == Some(due_at) && t.state.is_awaited()
+            t.deadline == Some(due_at) && (t.state.is_awaited() || order.owes_tickets())
         }),
         DeadlineKind::Review => order.case_under_review().is_some_and(|case| case.review_by == due_at),
         DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| {

@@ -7,7 +7,9 @@ use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
 use crate::message::{Event, Keeps, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
-use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, TicketingState};
+use crate::order::{
+    AttentionKind, Booking, BookingState, Fact, Order, RefundCase, RefundIntent, RefundState, TicketingState,
+};
 use crate::quoted::{ForeignNumber, FreeText};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, UnixMillis};
@@ -175,12 +177,28 @@ fn issued(
         }
         TicketingState::Cancelling => late_tickets(draft, booking, backend_ref, new),
         TicketingState::Cancelled if same && !t.tickets.is_empty() => {}
+        // It made them void by itself, and has some all the same: which of its words is the last, it says when it is asked.
+        TicketingState::Cancelled if is_kept(&draft.order(), booking) => {
+            let why = "the back-end has tickets after it made them void".into();
+            draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why });
+            draft.call_backend(booking, TicketOp::Query, None);
+        }
         TicketingState::Cancelled => late_tickets(draft, booking, backend_ref, new),
         TicketingState::NotNeeded => {
             draft.flag(AttentionKind::Contradiction, "a back-end issued tickets for a product that needs none")
         }
     }
     Ok(())
+}
+
+/// Whether the booking stands and nobody wanted its tickets void: a live guest waits for them.
+fn is_kept(order: &Order, booking: &Booking) -> bool {
+    let is_voided = |case: &RefundCase| {
+        case.is_open() && (case.state == RefundState::Approved || case.intent == RefundIntent::ApproveOnceVoid)
+    };
+    booking.state == BookingState::Confirmed
+        && !booking.ticketing.manual
+        && !order.refund_case.as_ref().is_some_and(is_voided)
 }
 
 /// The back-end calls the tickets otherwise than when they were handed over. Both names are known from then on, wherever a code is told again;

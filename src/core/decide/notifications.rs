@@ -3,7 +3,7 @@
 //! How calls to the channel ended.
 
 use crate::decide::draft::Draft;
-use crate::decide::snapshot_channel;
+use crate::decide::{snapshot_channel, ticketing};
 use crate::message::{Event, Notification, NotificationOutcome};
 use crate::order::missed::is_missed;
 use crate::order::undelivered::{GIVEN_UP, TAKEN_OUT, TAKEN_OUT_WHY, manual_sentence, refused_sentence};
@@ -98,6 +98,7 @@ fn dropped(draft: &mut Draft, notification: Notification) {
         snapshot_channel::failed(draft, &notification, &NotificationOutcome::GivenUp { why: why.clone() });
         if let Notification::TicketsIssued { .. } = &notification {
             draft.event(Event::TicketsHandedOver { acknowledged: false });
+            ticketing::owes_no_more(draft, &order);
         }
         let code = TAKEN_OUT.into();
         draft.event(Event::NotificationRefused { notification: notification.clone(), code, why });
@@ -111,8 +112,10 @@ fn dropped(draft: &mut Draft, notification: Notification) {
 fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &NotificationOutcome) {
     let acknowledged = *outcome == NotificationOutcome::Acknowledged;
     // It was refused before, and made again by ops.
-    let makes_up = acknowledged && draft.order().misses(notification);
+    let before = draft.order();
+    let makes_up = acknowledged && before.misses(notification);
     draft.event(Event::TicketsHandedOver { acknowledged });
+    ticketing::owes_no_more(draft, &before);
     if makes_up {
         draft.event(Event::NotificationAcknowledged { notification: notification.clone() });
     }
@@ -172,7 +175,7 @@ pub(super) fn settle_attention(draft: &mut Draft, kind: AttentionKind, reason: &
     if !order.needs(kind) {
         return Err(Rejection::new(Why::NotWaiting, "this order is not flagged for that").at("kind"));
     }
-    if !kind.ends_by_word(order.is_read_only()) {
+    if !kind.ends_by_word(order.takes_no_acts()) {
         let sentence = "this flag ends with what the order waits for: `next-steps` says what can be done";
         return Err(Rejection::new(Why::NotSupported, sentence).at("kind"));
     }

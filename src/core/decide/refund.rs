@@ -228,6 +228,7 @@ pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &FreeText) ->
     let by = if draft.actor.kind == ActorKind::Policy { "policy".to_owned() } else { draft.actor.name.clone() };
     draft.event(Event::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), by, reissue });
     draft.tell(Notification::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue });
+    ticketing::owes_no_more(draft, &order);
     if !reissue {
         kept_tickets(draft, &order);
     } else if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused)

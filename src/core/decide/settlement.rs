@@ -12,7 +12,8 @@ use crate::decide::sale;
 use crate::message::{DeadlineKind, Event, NamedCopy, Notification, RecordCancellation, RecordRefund, RefundScope};
 use crate::order::money::{EntryKind, EntryStatus, FEE, LedgerEntry, PaymentMode};
 use crate::order::{
-    AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState,
+    AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, OrderState, RefundCase, RefundKind,
+    RefundState,
 };
 use crate::personal::DocumentNumber;
 use crate::quoted::FreeText;
@@ -24,6 +25,16 @@ pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
     let order = draft.order();
     if is_known_of_some(&order, refund) {
         return;
+    }
+    if let Some(places) = told_of_before(&order, refund) {
+        if !places.is_subset(&order.copies_named) {
+            told_apart(draft, &alone(refund), None, &Which { named: places, off: BTreeSet::new() });
+        }
+        return;
+    }
+    if let Some(case) = case_without_money(&order, refund) {
+        let (target, reason) = (case.target.clone(), CancelReason::RefundedBeforeUse);
+        return booking_off(draft, &RecordCancellation { target, reason, at: refund.at }, None);
     }
     if let Some(part) = part_of(&order, refund) {
         return part_off(draft, refund, part);
@@ -40,6 +51,13 @@ pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
         }
         RefundScope::Order => whole_order(draft, refund),
     }
+}
+
+/// The case by which only a booking was cancelled, where that is all that is told: no money went back, and the voucher stays the guest's.
+fn case_without_money<'o>(order: &'o Order, refund: &RecordRefund) -> Option<&'o RefundCase> {
+    let case = order.case_by_ref(&refund.channel_ref)?;
+    let is_it = order.kind == OrderKind::Voucher && case.kind == RefundKind::CancelBooking && refund.amount == Some(0);
+    is_it.then_some(case)
 }
 
 /// The booking stays as it is: used stays used, tickets stay good.
@@ -76,6 +94,15 @@ struct Part {
     is_counted: bool,
 }
 
+/// The copies that are named, by their places.
+#[derive(Default)]
+struct Which {
+    /// Their money went back.
+    named: BTreeSet<u32>,
+    /// Their reservation alone was cancelled.
+    off: BTreeSet<u32>,
+}
+
 /// Whether the money of some copies has been told before; told once more, it is not that of the next ones.
 fn is_known_of_some(order: &Order, refund: &RecordRefund) -> bool {
     let is_of_some = refund.copies.is_some_and(|copies| copies < order.quantity);
@@ -86,27 +113,53 @@ fn is_known_of_some(order: &Order, refund: &RecordRefund) -> bool {
 /// know and not the others. Names that we do not know tell nothing.
 fn part_of(order: &Order, refund: &RecordRefund) -> Option<Part> {
     let all_goes_back = refund.amount.or(refund.announced).is_some_and(|amount| amount >= order.money.held());
-    if refund.scope == RefundScope::MoneyOnly || order.is_over() || has_open_case(order) || all_goes_back {
+    let is_named = order.active_booking().is_some_and(|booking| places(booking, refund).is_some());
+    if refund.scope == RefundScope::MoneyOnly || order.is_over() || has_open_case(order) || (all_goes_back && !is_named)
+    {
         return None;
     }
     let counted = refund.copies.filter(|copies| order.copies_back.saturating_add(*copies) < order.quantity);
     if let Some(copies) = counted {
         return Some(Part { copies, is_counted: true });
     }
-    let known = copies_of(order.active_booking()?);
-    let name_of = |copy: &NamedCopy| {
-        let names = [copy.certificate.as_deref(), copy.code.as_ref().map(DocumentNumber::reveal)];
-        names.into_iter().flatten().find_map(|name| known.get(name).copied())
-    };
-    let named: BTreeSet<&str> = refund.named.iter().map(name_of).collect::<Option<_>>()?;
-    let is_some = !named.is_empty() && named.len() < known.len();
-    is_some.then(|| Part { copies: u32::try_from(named.len()).unwrap_or(u32::MAX), is_counted: false })
+    let booking = order.active_booking()?;
+    let before = if refund.scope == RefundScope::Booking { &order.copies_off } else { &order.copies_named };
+    let named: BTreeSet<u32> = places(booking, refund)?.union(before).copied().collect();
+    let is_some = named.len() < copies_of(booking).len();
+    is_some.then(|| Part { copies: count(&named), is_counted: false })
 }
 
-/// The names of a booking's copies that the channel and we share.
-fn copies_of(booking: &Booking) -> BTreeSet<&str> {
+fn count(named: &BTreeSet<u32>) -> u32 {
+    u32::try_from(named.len()).unwrap_or(u32::MAX)
+}
+
+/// The copies that are named, all of them known, by their places; `None` where none is named, or one that we do not know.
+fn places(booking: &Booking, refund: &RecordRefund) -> Option<BTreeSet<u32>> {
+    let known = copies_of(booking);
+    let place_of = |copy: &NamedCopy| {
+        let names = [copy.certificate.as_deref(), copy.code.as_ref().map(DocumentNumber::reveal)];
+        let place = names.into_iter().flatten().find_map(|name| known.iter().position(|known| *known == name));
+        place.and_then(|place| u32::try_from(place).ok())
+    };
+    let places: BTreeSet<u32> = refund.named.iter().map(place_of).collect::<Option<_>>()?;
+    Some(places).filter(|places| !places.is_empty())
+}
+
+/// The copies that are named, where what is told of them was told before: under another number, or by a notice that only counts.
+fn told_of_before(order: &Order, refund: &RecordRefund) -> Option<BTreeSet<u32>> {
+    if refund.scope != RefundScope::Order {
+        return None;
+    }
+    let places = places(order.active_booking()?, refund)?;
+    let unnamed = order.copies_back.saturating_sub(count(&order.copies_named));
+    let fresh = count(&places.difference(&order.copies_named).copied().collect());
+    (fresh <= unnamed).then_some(places)
+}
+
+/// The names of a booking's copies that the channel and we share, in their order.
+fn copies_of(booking: &Booking) -> Vec<&str> {
     let certificates = booking.ticketing.request.iter().flat_map(|request| &request.certificates);
-    let certificates: BTreeSet<&str> = certificates.map(String::as_str).collect();
+    let certificates: Vec<&str> = certificates.map(String::as_str).collect();
     if certificates.is_empty() {
         booking.ticketing.tickets.iter().map(|ticket| ticket.code.reveal()).collect()
     } else {
@@ -125,7 +178,12 @@ fn part_off(draft: &mut Draft, refund: &RecordRefund, part: Part) {
         // It is recorded already.
         return;
     }
-    told_apart(draft, &alone, part.is_counted.then_some(part.copies));
+    let named = order.active_booking().and_then(|booking| places(booking, refund)).unwrap_or_default();
+    let which = match refund.scope {
+        RefundScope::Booking => Which { off: named, named: BTreeSet::new() },
+        RefundScope::Order | RefundScope::MoneyOnly => Which { named, off: BTreeSet::new() },
+    };
+    told_apart(draft, &alone, part.is_counted.then_some(part.copies), &which);
     if let Some(back) = back {
         back.record(draft);
     }
@@ -144,7 +202,7 @@ fn part_off(draft: &mut Draft, refund: &RecordRefund, part: Part) {
 fn with_more_to_come(order: &Order, refund: &RecordRefund) -> Option<u32> {
     let is_approved = order.refund_case.as_ref().is_some_and(|case| case.state == RefundState::Approved);
     let goes_back = order.state == OrderState::Cancelled || is_approved;
-    let is_some = refund.amount.is_some_and(|amount| amount < order.money.presumed_back());
+    let is_some = refund.amount.is_some_and(|amount| amount < order.presumed_back());
     let is_meant = refund.scope == RefundScope::Order && goes_back && is_some;
     refund.copies.filter(|copies| is_meant && order.copies_back.saturating_add(*copies) < order.quantity)
 }
@@ -154,8 +212,8 @@ fn copies_back(draft: &mut Draft, refund: &RecordRefund, copies: u32) {
     let order = draft.order();
     let alone = alone(refund);
     let Some(back) = money_back(&order, &alone) else { return };
-    let rest = order.money.refund_pending() - back.refund.amount;
-    told_apart(draft, &alone, Some(copies));
+    let rest = order.money.refund_pending() - back.amount();
+    told_apart(draft, &alone, Some(copies), &Which::default());
     back.record(draft);
     if order.money.presumes_refund() && rest > 0 {
         draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Pending, rest, refund.at) });
@@ -194,14 +252,21 @@ fn whole_order(draft: &mut Draft, refund: &RecordRefund) {
 
 /// Money that went back, and the fee that it leaves behind.
 struct Back {
-    refund: LedgerEntry,
+    /// None where the fee is all there is.
+    refund: Option<LedgerEntry>,
     fee: Option<LedgerEntry>,
 }
 
 impl Back {
+    fn amount(&self) -> i64 {
+        self.refund.as_ref().map_or(0, |entry| entry.amount)
+    }
+
     fn record(self, draft: &mut Draft) {
-        draft.event(Event::PaymentRecorded { entry: self.refund });
-        sale::too_much_back(draft);
+        if let Some(entry) = self.refund {
+            draft.event(Event::PaymentRecorded { entry });
+            sale::too_much_back(draft);
+        }
         if let Some(entry) = self.fee {
             draft.event(Event::PaymentRecorded { entry });
         }
@@ -215,15 +280,23 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Option<Back> {
         return None;
     }
     let entry = match named_back(refund) {
-        Some(entry) => Some(entry).filter(|entry| !money.knows(entry)),
-        None => Some(refund.announced.map_or(money.presumed_back(), |said| said.min(money.presumed_back())))
+        Some(entry) if money.knows(&entry) => return None,
+        Some(entry) => Some(entry),
+        None => Some(refund.announced.map_or(order.presumed_back(), |said| said.min(order.presumed_back())))
             .filter(|amount| *amount > 0)
-            .map(|amount| LedgerEntry::presumed(EntryStatus::Done, amount, refund.at)),
-    }?;
-    let other = |e: &LedgerEntry| e.status == EntryStatus::Done && e.reference != entry.reference;
-    let kept = money.received() - entry.amount - money.named_refunds(other);
+            // With what went back before it, which has no number either.
+            .map(|amount| LedgerEntry::presumed(EntryStatus::Done, money.presumed_done() + amount, refund.at)),
+    };
+    let is_it = |e: &LedgerEntry| entry.as_ref().is_some_and(|entry| e.reference == entry.reference);
+    let other = |e: &LedgerEntry| e.status == EntryStatus::Done && !is_it(e);
+    let kept = money.received() - entry.as_ref().map_or(0, |entry| entry.amount) - money.named_refunds(other);
+    // Nothing goes back only where all of it is a fee.
+    let is_all_kept = money.held() > 0 && order.fee_expected() == money.held();
+    if entry.is_none() && !is_all_kept {
+        return None;
+    }
     let fee = left_as_fee(order, refund, kept.max(0)).map(|amount| LedgerEntry::kept(amount, refund.at));
-    Some(Back { refund: entry, fee })
+    (entry.is_some() || fee.is_some()).then_some(Back { refund: entry, fee })
 }
 
 /// The movement that a refund names, with its amount.
@@ -264,13 +337,14 @@ fn forced(draft: &mut Draft, refund: &RecordRefund) {
     if draft.order().case_by_ref(&refund.channel_ref).is_some() {
         return;
     }
-    told_apart(draft, refund, None);
+    told_apart(draft, refund, None, &Which::default());
 }
 
-/// What the channel did by itself, for so many copies where it counts them.
-fn told_apart(draft: &mut Draft, refund: &RecordRefund, copies: Option<u32>) {
+/// What the channel did by itself, for so many copies where it counts them, and for which where it names them.
+fn told_apart(draft: &mut Draft, refund: &RecordRefund, copies: Option<u32>, which: &Which) {
     let (channel_ref, scope, scene) = (refund.channel_ref.clone(), refund.scope, refund.scene);
-    draft.event(Event::RefundForced { channel_ref, scope, scene, copies });
+    let (named, off) = (which.named.iter().copied().collect(), which.off.iter().copied().collect());
+    draft.event(Event::RefundForced { channel_ref, scope, scene, copies, named, off });
 }
 
 /// The refund case comes to its end with what went back; `None` where nobody says how much.
@@ -332,13 +406,17 @@ fn doubt_never_paid(draft: &mut Draft, reason: CancelReason) {
 fn expect_back(draft: &mut Draft, at: UnixMillis) {
     let order = draft.order();
     let money = &order.money;
-    let back = money.left() - money.fee();
+    let fee = order.fee_expected();
+    let back = money.left() - fee;
     let is_expected = order.kind == OrderKind::Voucher
         && order.channel_state.is_none()
         && money.mode == PaymentMode::Ledger
         && !money.presumes_refund();
     if is_expected && back > 0 {
         draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Pending, back, at) });
+    } else if is_expected && fee > money.fee() {
+        // All of it is a fee: there is nothing to be waited for.
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, at) });
     }
 }
 
@@ -388,11 +466,13 @@ fn settle_booking_case(draft: &mut Draft, kind: RefundKind, at: UnixMillis) {
 
 /// All that is to go back has gone back, and nobody names the amount.
 fn give_back(draft: &mut Draft, at: UnixMillis) {
-    let money = &draft.order().money;
-    let back = money.presumed_back();
+    let order = draft.order();
+    let money = &order.money;
+    let back = order.presumed_back();
     let fee = money.held() - back;
     if back > 0 && money.mode == PaymentMode::Ledger {
-        draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Done, back, at) });
+        let amount = money.presumed_done() + back;
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::presumed(EntryStatus::Done, amount, at) });
     }
     if fee > 0 && money.fee() == 0 && money.mode == PaymentMode::Ledger {
         draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, at) });

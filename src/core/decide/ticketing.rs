@@ -146,7 +146,10 @@ pub(super) fn answer(draft: &mut Draft, target: &ExternalId, with_tickets: bool)
     let order = draft.order();
     let Some(booking) = order.booking.as_ref().filter(|b| &b.channel_booking_id == target) else { return };
     match (booking.ticketing.handover, is_available(booking)) {
-        (Handover::Asked | Handover::Owed, true) if with_tickets => draft.event(Event::TicketsAnswered),
+        (Handover::Asked | Handover::Owed, true) if with_tickets => {
+            draft.event(Event::TicketsAnswered);
+            owes_no_more(draft, &order);
+        }
         (Handover::Asked, true) => {
             draft.event(Event::TicketsDeferred);
             draft.effect(hand_over(booking, None));
@@ -161,6 +164,14 @@ pub(super) fn answer(draft: &mut Draft, target: &ExternalId, with_tickets: bool)
             | Handover::Reissued,
             _,
         ) => {}
+    }
+}
+
+/// The channel has its tickets, or will not take them: nothing waits for its limit any more.
+pub(super) fn owes_no_more(draft: &mut Draft, before: &Order) {
+    if before.owes_tickets() && !draft.order().owes_tickets() {
+        draft.disarm(&[DeadlineKind::Ticketing]);
+        draft.settle_flag(AttentionKind::TicketingOverdue);
     }
 }
 
@@ -204,7 +215,10 @@ pub(super) fn take_on(
         tickets,
         manual,
     });
-    draft.disarm(&[DeadlineKind::Ticketing]);
+    // What the channel waits for it has when it says so, and not when the back-end does.
+    if !draft.order().owes_tickets() {
+        draft.disarm(&[DeadlineKind::Ticketing]);
+    }
     confirm_held(draft);
     hand_over_new(draft, booking);
     Ok(())

@@ -126,8 +126,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::NotificationDropped { notification } => undelivered::dropped(order, notification),
         Event::NotificationRepeated { notification } => undelivered::repeated(order, notification),
 
-        Event::RefundForced { copies, .. } => {
+        Event::RefundForced { copies, named, off, .. } => {
             order.copies_back = order.copies_back.saturating_add(copies.unwrap_or(0));
+            order.copies_named.extend(named);
+            order.copies_off.extend(off);
         }
 
         Event::AttentionSettled { kind, .. } => attention::clear(order, *kind),

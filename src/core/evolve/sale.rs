@@ -2,6 +2,8 @@
 
 //! Axis 1, the sale: placed, opened for booking, cancelled.
 
+use std::collections::BTreeSet;
+
 use crate::evolve::attention::clear;
 use crate::id::{OrderId, ProductCode};
 use crate::message::PlaceOrder;
@@ -39,6 +41,8 @@ pub(super) fn place(id: OrderId, placed: &PlaceOrder, at: UnixMillis) -> Order {
         past_bookings: Vec::new(),
         refund_case: None,
         copies_back: 0,
+        copies_named: BTreeSet::new(),
+        copies_off: BTreeSet::new(),
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         entered: None,

@@ -333,6 +333,12 @@ pub enum Event {
         /// How many copies it is about, where it is not about all of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         copies: Option<u32>,
+        /// Which copies, where they are named: their places among those of the booking, from 0.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        named: Vec<u32>,
+        /// The same, where only their reservation was cancelled.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        off: Vec<u32>,
     },
     /// The booking was cancelled.
     BookingCancelled {

@@ -83,8 +83,9 @@ impl AttentionKind {
     ];
 
     /// Whether it ends when a person says that it was seen to: nothing else tells us that those were stopped at the gate, or that money and
-    /// facts were settled with the channel. Of an order that can only be looked at here (`read_only`), what would end by an act does.
-    pub fn ends_by_word(self, read_only: bool) -> bool {
+    /// facts were settled with the channel. Where no act is left (`no_acts`), since the order is over or only looked at here, what would end by one
+    /// does.
+    pub fn ends_by_word(self, no_acts: bool) -> bool {
         match self {
             AttentionKind::RedeemedWhileRefunded
             | AttentionKind::LiveTicketBehindRefund
@@ -109,7 +110,7 @@ impl AttentionKind {
             | AttentionKind::ReviewOverdue
             | AttentionKind::WaitsForConfirmation
             | AttentionKind::RefundWaits
-            | AttentionKind::RefundFailed => read_only,
+            | AttentionKind::RefundFailed => no_acts,
             AttentionKind::TooEarly
             | AttentionKind::NotificationRefused
             | AttentionKind::ManualTask

@@ -25,6 +25,7 @@ pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,12 @@ pub struct Order {
     /// Copies whose money went back while the others stayed; a person was told.
     #[serde(default, skip_serializing_if = "is_none")]
     pub copies_back: u32,
+    /// The copies among them that the channel has named: their places among those of the booking, from 0.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub copies_named: BTreeSet<u32>,
+    /// The copies whose reservation was cancelled while that of the others stayed, in the same way.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub copies_off: BTreeSet<u32>,
     /// A redemption that waits.
     pub parked_redemption: Option<ParkedRedemption>,
     /// The guests who went in before the others, where the channel counts units.
@@ -160,6 +167,28 @@ impl Order {
     /// The refund case, when it is under review.
     pub fn case_under_review(&self) -> Option<&RefundCase> {
         self.refund_case.as_ref().filter(|c| c.is_under_review())
+    }
+    /// What stays with the seller when what the guest asks for is carried out: what was decided, or else what the channel names itself.
+    pub(crate) fn fee_expected(&self) -> i64 {
+        let is_carried_out = |case: &&RefundCase| {
+            (case.kind == RefundKind::Refund || self.kind == OrderKind::Direct)
+                && match case.state {
+                    RefundState::UnderReview | RefundState::Approved | RefundState::Settled => true,
+                    RefundState::Rejected | RefundState::Withdrawn => false,
+                }
+        };
+        let case = self.refund_case.as_ref().filter(is_carried_out);
+        // A channel that tells its orders whole names none: what a case has there is the most that may be kept.
+        let named = |case: &RefundCase| if self.channel_state.is_none() { case.channel_fee } else { 0 };
+        let fee = case.map_or(0, |case| case.fee.unwrap_or_else(|| named(case)));
+        fee.max(self.money.fee()).clamp(0, self.money.held().max(0))
+    }
+    /// What goes back when the channel says that all of it does, and names no amount: what is on its way, or else all but the fee.
+    pub(crate) fn presumed_back(&self) -> i64 {
+        match self.money.refund_pending() {
+            0 => self.money.held() - self.fee_expected(),
+            pending => pending,
+        }
     }
     /// The refund case that stands between the booking and its use: under review; or approved, and not yet carried out by a channel that
     /// ends the booking itself.
@@ -208,6 +237,12 @@ impl Order {
     /// Any refund case, current or past, by the channel's number.
     pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
         self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)
+    }
+    /// Whether tickets are made for which the channel has asked, and which it has not taken yet.
+    pub fn owes_tickets(&self) -> bool {
+        self.active_booking().is_some_and(|booking| {
+            booking.ticketing.state == TicketingState::Issued && booking.ticketing.handover.is_owed()
+        })
     }
     /// Whether the order has come to its end.
     pub fn is_over(&self) -> bool {
@@ -273,6 +308,10 @@ impl Order {
     /// Whether the order is only shown here, and changed elsewhere.
     pub fn is_read_only(&self) -> bool {
         self.channel_state.as_ref().is_some_and(|channel_state| channel_state.standing.read_only)
+    }
+    /// Whether no act of ours changes it any more: it has come to its end, or is changed elsewhere.
+    pub fn takes_no_acts(&self) -> bool {
+        self.is_over() || self.is_read_only()
     }
     /// Whether a flag of this kind stands.
     pub fn needs(&self, kind: AttentionKind) -> bool {

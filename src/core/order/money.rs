@@ -157,13 +157,6 @@ impl Money {
     pub fn fee(&self) -> i64 {
         self.sum(EntryKind::Fee, EntryStatus::Done)
     }
-    /// What goes back when the channel says that all of it does, and names no amount: what is expected, or else all that is left.
-    pub(crate) fn presumed_back(&self) -> i64 {
-        match self.refund_pending() {
-            0 => self.held() - self.fee(),
-            pending => pending,
-        }
-    }
     /// Sum of the refunds that carry a number of their own and are meant; a presumed one is replaced by the next that does.
     pub(crate) fn named_refunds(&self, is_meant: impl Fn(&LedgerEntry) -> bool) -> i64 {
         self.ledger
@@ -280,6 +273,11 @@ impl Money {
             Some(known) => *known = entry,
             None => self.ledger.push(entry),
         }
+    }
+    /// What went back and has no number yet.
+    pub(crate) fn presumed_done(&self) -> i64 {
+        let is_it = |e: &&LedgerEntry| e.kind == EntryKind::Refund && e.is_presumed() && e.status == EntryStatus::Done;
+        self.ledger.iter().filter(is_it).map(|e| e.amount).sum()
     }
     /// Whether a refund stands here that the channel has given no number yet.
     pub fn presumes_refund(&self) -> bool {

@@ -46,7 +46,8 @@ enum Review {
 /// The refund matrix, row by row.
 fn review(order: &Order, case: &RefundCase) -> Review {
     if order.state == OrderState::Completed {
-        return Review::Reject("already redeemed");
+        let came = order.booking.as_ref().is_none_or(|booking| booking.state != BookingState::NoShow);
+        return Review::Reject(if came { "already redeemed" } else { "nobody came, and the booking was closed" });
     }
     if order.is_read_only() {
         // It is decided in the system that it belongs to.

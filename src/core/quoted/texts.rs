@@ -7,7 +7,7 @@
 //! `String` is none of these. One that is added to a message does not compile until it has become a free text, or somebody has said here
 //! why it is none, in a word of [`what`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ForeignCode, ForeignName, ForeignNote, ForeignNumber, FreeText, Guests};
 use crate::ciphers::{Ciphers, Opened};
@@ -95,7 +95,7 @@ macro_rules! names_nobody {
     };
 }
 
-names_nobody!(bool, u8, u32, u64, i64, usize, Date, Millis, UnixMillis, Seed);
+names_nobody!(bool, u8, u32, u64, i64, usize, Date, Millis, UnixMillis, Seed, BTreeSet<u32>);
 // Names that we made, or that the configuration gives.
 names_nobody!(OrderId, BookingId, RefundCaseId, TicketId, ChannelId, BackendId, ProductCode, Currency);
 names_nobody!(SharedRules, BookingProduct, Rejection, Why);
@@ -320,7 +320,7 @@ texts! {
         RedemptionParked { booking, at, waits_for, told_by: ours, in_part }, GuestsEntered { entered, at, waits }, NoShowMarked { at }, RefundApplied { case },
         RefundEscalated { case, reason }, RefundApprovalStarted { case, fee, by: ours, reason },
         RefundApproved { case, fee, by: ours, reason, pending }, RefundRejected { case, reason, by: ours, reissue },
-        RefundWithdrawn { case }, RefundSettled { case, amount, by_channel, fee }, RefundForced { channel_ref: number, scope, scene, copies },
+        RefundWithdrawn { case }, RefundSettled { case, amount, by_channel, fee }, RefundForced { channel_ref: number, scope, scene, copies, named, off },
         BookingCancelled { booking, reason }, OrderCancelled { reason, why }, NotificationAcknowledged { notification },
         NotificationRefused { notification, code, why }, SnapshotTaken { channel_state, sale, dates }, SnapshotContested,
         Proposed { proposal }, ProposalEnded { agreed }, PaymentLinkChanged { link },
@@ -338,7 +338,7 @@ texts! {
 texts! {
     struct Order {
         id, channel, channel_order_id, kind, state, cancel_reason, product, quantity, rules, money, buyer, booking, past_bookings,
-        refund_case, past_refund_cases, copies_back, parked_redemption, entered, attention, undelivered, channel_state, is_stub, placed_at, created_at,
+        refund_case, past_refund_cases, copies_back, copies_named, copies_off, parked_redemption, entered, attention, undelivered, channel_state, is_stub, placed_at, created_at,
         updated_at, version,
     }
     struct Money { mode, currency, gross, due, ledger }

@@ -146,6 +146,8 @@ fn order(n: u128) -> Order {
         refund_case: None,
         past_refund_cases: vec![],
         copies_back: 0,
+        copies_named: Default::default(),
+        copies_off: Default::default(),
         parked_redemption: None,
         entered: None,
         attention: vec![],

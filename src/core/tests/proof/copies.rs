@@ -247,3 +247,81 @@ fn a_request_for_the_money_of_a_booking_that_was_replaced_touches_nothing() {
         }
     }
 }
+
+/// One copy that the channel names, with what goes back of it.
+fn copy_synced(key: &str, scope: RefundScope, codes: &[&str], amount: Option<i64>, story: &Story) -> Command {
+    let told = refund(key, FIRST, scope, story.now);
+    let named = codes.iter().map(|code| NamedCopy { certificate: None, code: Some(DocumentNumber::new(*code)) });
+    Command::RecordRefund(RecordRefund { amount: None, announced: amount, named: named.collect(), ..told })
+}
+
+/// Each copy is told by a message of its own: the last was booked as the only one, and the rest as a fee.
+#[test]
+fn copies_that_are_named_one_after_the_other_end_the_order_with_the_last() {
+    for amount in [Some(PRICE), None] {
+        let mut story = three_ticketed();
+        for code in ["T-1", "T-2"] {
+            let told = copy_synced(code, RefundScope::Order, &[code], amount, &story);
+            // The same copy under another number is not another one.
+            let again = copy_synced("again", RefundScope::Order, &[code], amount, &story);
+            story.tell(&channel(), &told).tell(&channel(), &again);
+            assert_eq!((story.order().state, story.order().money.fee()), (OrderState::Booked, 0), "{code}");
+            assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
+        }
+        assert_eq!(story.order().money.refunded(), amount.map_or(0, |amount| 2 * amount));
+        let last = copy_synced("T-3", RefundScope::Order, &["T-3"], amount, &story);
+        story.tell(&channel(), &last);
+        let order = story.order();
+        assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Cancelled, ALL, 0));
+    }
+}
+
+#[test]
+fn one_copy_and_then_the_others_are_all_of_them() {
+    let mut story = three_ticketed();
+    let first = copy_synced("A1", RefundScope::Order, &["T-2"], Some(PRICE), &story);
+    let others = copy_synced("A2", RefundScope::Order, &["T-1", "T-3"], Some(2 * PRICE), &story);
+    story.tell(&channel(), &first).tell(&channel(), &others);
+    let order = story.order();
+    assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Cancelled, ALL, 0));
+}
+
+/// A forced return comes by both ways: by a notice that counts copies, and by name.
+#[test]
+fn a_copy_that_is_counted_and_then_named_is_one() {
+    let mut story = three_ticketed();
+    let counted = back("S1", PRICE, 1, &story);
+    story.tell(&channel(), &counted);
+    let named = copy_synced("A1", RefundScope::Order, &["T-1"], Some(PRICE), &story);
+    story.tell(&channel(), &named).tell(&channel(), &named);
+    let order = story.order();
+    assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Booked, PRICE, 0));
+    assert_eq!((order.copies_back, order.copies_named.len()), (1, 1));
+    let another = copy_synced("A2", RefundScope::Order, &["T-2"], Some(PRICE), &story);
+    story.tell(&channel(), &another);
+    assert_eq!(story.order().money.held(), PRICE, "two have gone: {:?}", story.order().money);
+}
+
+#[test]
+fn reservations_of_copies_that_are_cancelled_one_by_one_end_the_booking_with_the_last() {
+    let mut story = three_ticketed();
+    for code in ["T-1", "T-2"] {
+        let told = copy_synced(code, RefundScope::Booking, &[code], None, &story);
+        story.tell(&channel(), &told);
+        assert_eq!(story.order().state, OrderState::Booked, "{code}");
+    }
+    let last = copy_synced("T-3", RefundScope::Booking, &["T-3"], None, &story);
+    story.tell(&channel(), &last);
+    assert_eq!((story.order().state, story.order().money.refunded()), (OrderState::AwaitingBooking, 0));
+}
+
+#[test]
+fn money_that_goes_back_alone_for_each_copy_adds_up() {
+    let mut story = three_ticketed();
+    for code in ["T-1", "T-2"] {
+        let told = copy_synced(code, RefundScope::MoneyOnly, &[code], Some(300), &story);
+        story.tell(&channel(), &told);
+    }
+    let order = story.order();
+    assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Booked, 600, 0));
+}

@@ -3,11 +3,11 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
 use ticketbridge_core::message::{
-    ApplyRefund, DeadlineKind, NotificationOutcome, PlaceOrder, RefundScope, TicketFacts, TicketOp,
+    ApplyRefund, DeadlineKind, NotificationOutcome, PlaceOrder, RecordRefund, RefundScope, TicketFacts, TicketOp,
 };
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
-    AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
+    AttentionKind, BookingState, Handover, OrderState, RefundKind, RefundSource, RefundState, TicketingState,
 };
 use ticketbridge_core::product::OverduePolicy;
 use ticketbridge_core::still_needed::is_still_needed;
@@ -70,6 +70,106 @@ fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
     let money = &story.order().money;
     assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::PartiallyRefunded));
     assert_eq!(story.case().settled_amount, Some(PRICE - 400));
+}
+
+/// A refund whose fee is everything was booked as a return of everything.
+#[test]
+fn what_is_kept_whole_does_not_go_back() {
+    for (is_decided_here, target) in [(true, FIRST), (false, FIRST), (true, SALE), (false, SALE)] {
+        for fee in [PRICE, PRICE + 500] {
+            let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+            let application =
+                ApplyRefund { fee, ..application("S1", target, RefundSource::CustomerService, story.now) };
+            story.tell(&channel(), &Command::ApplyRefund(application));
+            if is_decided_here {
+                let case = story.case_id();
+                let approval = Command::ApproveRefund { case, fee: Some(fee), without_backend: true, reason: None };
+                story.tell(&ops(), &approval);
+            }
+            let off = Command::RecordCancellation(cancellation(target, story.now));
+            story.tell(&channel(), &off);
+            let money = &story.order().money;
+            let told = (money.refunded(), money.refund_pending(), money.fee(), money.state());
+            assert_eq!(told, (0, 0, PRICE, PaymentState::Paid), "{target}, {fee}, decided here: {is_decided_here}");
+        }
+    }
+}
+
+/// The channel decided by itself, and the fee that it had named was given back in our books.
+#[test]
+fn what_the_channel_named_as_its_fee_is_kept_when_it_decides_by_itself() {
+    for is_synced in [true, false] {
+        let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+        let application =
+            ApplyRefund { fee: 500, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+        story.tell(&channel(), &Command::ApplyRefund(application));
+        let told = RecordRefund { amount: None, ..refund("S1", SALE, RefundScope::Order, story.now) };
+        let off = Command::RecordCancellation(cancellation(story.first(), story.now));
+        let decided = if is_synced { Command::RecordRefund(told) } else { off };
+        story.tell(&channel(), &decided);
+        let money = &story.order().money;
+        assert_eq!((money.refunded(), money.fee()), (PRICE - 500, 500), "synced: {is_synced}");
+    }
+}
+
+/// The booking alone was cancelled, and that no money went back ended the voucher for a fee that nobody had decided.
+#[test]
+fn that_no_money_went_back_with_a_booking_leaves_the_voucher() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    let kind = RefundKind::CancelBooking;
+    let application =
+        ApplyRefund { kind, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+    story.tell(&channel(), &Command::ApplyRefund(application));
+    let approval = Command::ApproveRefund { case: story.case_id(), fee: None, without_backend: true, reason: None };
+    story.tell(&ops(), &approval);
+    let told = RecordRefund { amount: Some(0), ..refund("S1", SALE, RefundScope::Order, story.now) };
+    for _ in 0..2 {
+        story.tell(&channel(), &Command::RecordRefund(told.clone()));
+        let order = story.order();
+        assert_eq!((order.state, order.money.fee()), (OrderState::AwaitingBooking, 0));
+    }
+    story.tell(&channel(), &booking(SECOND));
+    story.tell(&channel(), &Command::RecordRefund(told));
+    assert_eq!((story.order().state, story.refund()), (OrderState::Booked, RefundState::Settled));
+}
+
+/// A back-end voided a live ticket and made another one: that was voided too, and the alarm that the guest had none ended.
+#[test]
+fn tickets_that_a_back_end_makes_anew_for_a_live_booking_are_asked_about_and_taken_on() {
+    for is_known in [true, false] {
+        let mut story = if is_known { Story::ticketed(VOUCHER) } else { Story::booked(VOUCHER) };
+        story.facts(TicketFacts::Cancelled);
+        assert!(story.flagged(AttentionKind::Contradiction));
+        story.facts(issued("T-2"));
+        assert!(story.calls(TicketOp::Query) && !story.calls(TicketOp::Cancel), "{:?}", story.effects);
+        let mut void = story.clone();
+        story.facts(issued("T-2"));
+        assert_eq!((story.tickets(), story.booking().ticketing.tickets.len()), (TicketingState::Issued, 1));
+        assert!(!story.flagged(AttentionKind::Contradiction), "{:?}", story.order().attention);
+        // Its word that they are void was the last one.
+        void.facts(TicketFacts::Cancelled);
+        assert_eq!(void.tickets(), TicketingState::Cancelled);
+        assert!(void.flagged(AttentionKind::Contradiction), "{:?}", void.order().attention);
+    }
+}
+
+/// The tickets were made, the channel had not taken them, and its limit passed without a word.
+#[test]
+fn tickets_that_the_channel_has_not_taken_in_time_are_shown() {
+    let mut story = Story::booked(VOUCHER);
+    story.demanded().deferred().facts(issued("T-1"));
+    assert!(!story.effects.iter().any(|it| matches!(it, Effect::DisarmDeadline { kind: DeadlineKind::Ticketing })));
+    let due_at = story.booking().ticketing.deadline.expect("a limit");
+    let passes = Command::PassDeadline { kind: DeadlineKind::Ticketing, due_at };
+    let mut taken = story.clone();
+    story.at(due_at).tell(&Actor::timer(), &passes);
+    assert!(story.flagged(AttentionKind::TicketingOverdue));
+    story.reported(NotificationOutcome::Acknowledged);
+    assert!(!story.flagged(AttentionKind::TicketingOverdue), "it has them after all");
+    taken.reported(NotificationOutcome::Acknowledged);
+    assert!(taken.effects.iter().any(|it| matches!(it, Effect::DisarmDeadline { kind: DeadlineKind::Ticketing })));
+    taken.at(due_at).tell(&Actor::timer(), &passes);
+    assert!(!taken.flagged(AttentionKind::TicketingOverdue));
 }
 
 fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
