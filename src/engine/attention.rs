@@ -57,6 +57,10 @@ fn ways(order: &Order, kind: AttentionKind) -> Vec<Way> {
             let certain = ", once it is certain that none were made";
             with(free(again), [new_tickets(order, certain), cancelling(order, certain)])
         }
+        // They are made: what they wait for is the channel.
+        AttentionKind::TicketingOverdue if order.owes_tickets() => {
+            free(format!("deliveries list --order {id}, then deliveries retry DELIVERY"))
+        }
         AttentionKind::NotTicketed
         | AttentionKind::TicketingFailed
         | AttentionKind::NoCapacity

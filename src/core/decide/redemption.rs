@@ -139,7 +139,7 @@ fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) 
     if order.case_before_use().is_some() {
         return Some(ParkReason::RefundUnderReview);
     }
-    if booking.state == BookingState::Requested || !has_tickets(booking) {
+    if booking.state == BookingState::Requested || !order.could_admit(booking) {
         return Some(ParkReason::NotTicketed);
     }
     let zone = order.rules.channel.time_zone;
@@ -149,14 +149,6 @@ fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) 
         RedeemedBy::Person => zone.date_of(redeem.at),
     };
     booking.visit_date.filter(|date| day < *date).map(|_| ParkReason::TooEarly)
-}
-
-/// A back-end that refuses to void tickets has them.
-fn has_tickets(booking: &Booking) -> bool {
-    matches!(
-        booking.ticketing.state,
-        TicketingState::Issued | TicketingState::NotNeeded | TicketingState::CancelRefused
-    )
 }
 
 fn refusal(reason: ParkReason) -> Rejection {
@@ -338,7 +330,7 @@ fn could_have_come(order: &Order, booking: &Booking, at: UnixMillis) -> Result<(
     if order.parked_for(booking) || order.entered_for(booking).is_some() {
         return refuse(Why::AlreadyRedeemed, "the gate says that the guest has entered");
     }
-    if !has_tickets(booking) {
+    if !order.could_admit(booking) {
         return refuse(Why::NotTicketed, "the guest never had a ticket; issue one, or refund");
     }
     if booking.visit_date.is_some_and(|date| order.rules.channel.time_zone.date_of(at) < date) {

@@ -275,6 +275,19 @@ impl Order {
     pub fn parked_for(&self, booking: &Booking) -> bool {
         self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
     }
+    /// Whether there are tickets to go in with. A back-end that refuses to void them has them; those that were voided for a request for money
+    /// back let in who had gone in before, and waits to be recorded until it is decided.
+    pub(crate) fn could_admit(&self, booking: &Booking) -> bool {
+        match booking.ticketing.state {
+            TicketingState::Issued | TicketingState::NotNeeded | TicketingState::CancelRefused => true,
+            TicketingState::Cancelled => self.parked_for(booking) && self.needs(AttentionKind::RefundUnderReview),
+            TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Failed
+            | TicketingState::Cancelling => false,
+        }
+    }
     /// Units that are not cancelled.
     pub fn live_units(&self) -> u32 {
         match self.channel_state.as_deref() {

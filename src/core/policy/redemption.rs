@@ -3,14 +3,13 @@
 //! Visits that waited, and can be recorded now.
 
 use crate::message::{Command, GateCount, Redeem, RedeemedBy};
-use crate::order::{BookingState, Order, ParkedRedemption, TicketingState};
+use crate::order::{BookingState, Order, ParkedRedemption};
 use crate::time::UnixMillis;
 
 pub(super) fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<Command> {
     let parked = order.parked_redemption.as_ref()?;
     let booking = order.active_booking().filter(|b| b.id == parked.booking && b.state == BookingState::Confirmed)?;
-    let ticketed = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
-        || (booking.ticketing.state == TicketingState::CancelRefused && order.case_before_use().is_none());
+    let ticketed = order.could_admit(booking);
     let has_come = booking.visit_date.is_none_or(|date| order.rules.channel.time_zone.date_of(now) >= date);
     (ticketed && has_come && order.case_before_use().is_none()).then(|| Command::Redeem(again(parked)))
 }

@@ -153,6 +153,22 @@ fn tickets_that_a_back_end_makes_anew_for_a_live_booking_are_asked_about_and_tak
     }
 }
 
+/// He went in while his tickets were being voided for a refund: it was rejected, and his visit was never recorded.
+#[test]
+fn a_guest_who_entered_before_his_tickets_were_void_has_been_there_once_the_refund_is_rejected() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.at(visit_noon()).applied("S1", RefundSource::Guest);
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.guest_entered();
+    assert!(story.flagged(AttentionKind::RefundUnderReview));
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!((story.tickets(), story.refund()), (TicketingState::Cancelled, RefundState::UnderReview));
+    story.rejected();
+    assert_eq!(story.booking().state, BookingState::Used);
+    assert!(story.notifications("redeemed"), "{:?}", story.effects);
+    assert!(!story.flagged(AttentionKind::RefundUnderReview), "{:?}", story.order().attention);
+}
+
 /// The tickets were made, the channel had not taken them, and its limit passed without a word.
 #[test]
 fn tickets_that_the_channel_has_not_taken_in_time_are_shown() {
