@@ -14,7 +14,7 @@ use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::quoted::FreeText;
-use ticketbridge_core::time::{Millis, UnixMillis};
+use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
 use super::answer::{self, Heard};
 use super::calls;
@@ -94,6 +94,8 @@ pub(super) struct Talk<'a> {
     ask: Ask,
     attempt: u32,
     product: Option<ProductIn>,
+    /// The day whose times were asked for.
+    day: Option<Date>,
     /// The slot that was chosen: its id, and when it begins.
     availability: Option<(String, Option<String>)>,
     /// What is held under the present uuid, while it is a hold.
@@ -132,7 +134,7 @@ impl<'a> Talk<'a> {
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, remark, end) = (None, None, None, None, None, None, None);
-        let (held, their_now, is_astray) = (None, None, false);
+        let (day, held, their_now, is_astray) = (None, None, None, false);
         Self {
             octo,
             order,
@@ -143,6 +145,7 @@ impl<'a> Talk<'a> {
             ask,
             attempt,
             product,
+            day,
             availability,
             held,
             their_now,
@@ -205,6 +208,16 @@ impl<'a> Talk<'a> {
         let held = found.unit_items.as_ref().map_or(0, Vec::len);
         let mut copies = self.order.units_maybe_ticketed(self.booking);
         copies.find(|copies| self.units_for(*copies) == held).unwrap_or(self.order.quantity)
+    }
+
+    /// The day of the visit; today, where none is named.
+    fn visit_day(&self, cx: &Context<'_>) -> Date {
+        self.booking.visit_date.unwrap_or_else(|| self.zone().date_of(cx.now))
+    }
+
+    /// In which zone the product's days are counted.
+    fn zone(&self) -> TimeZone {
+        map::zone_of(self.product.as_ref(), self.octo.time_zone)
     }
 
     fn option_id(&self) -> &str {
@@ -562,10 +575,8 @@ impl<'a> Talk<'a> {
             Ask::Product => ("product", calls::product(octo, self.product_id)?),
             Ask::Slots => {
                 self.sent.slots += 1;
-                let date = self
-                    .booking
-                    .visit_date
-                    .unwrap_or_else(|| map::zone_of(self.product.as_ref(), octo.time_zone).date_of(cx.now));
+                let date = self.visit_day(cx);
+                self.day = Some(date);
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 (
@@ -648,10 +659,10 @@ impl<'a> Talk<'a> {
             Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
             other => return self.not_carried_out(other),
         };
-        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref(), self.now_there(cx)) {
-            map::Chosen::One(id) => {
-                let start = slots.iter().find(|slot| slot.id.as_deref() == Some(&*id));
-                let start = start.and_then(|slot| slot.local_date_time_start.clone());
+        let day = self.day.unwrap_or_else(|| self.visit_day(cx));
+        let told = self.booking.visit_time.as_deref();
+        match map::choose(&slots, (day, self.zone()), &self.terms.slot, told, self.now_there(cx)) {
+            map::Chosen::One(id, start) => {
                 self.availability = Some((id, start));
                 self.ask = Ask::Reserve;
             }

@@ -1031,9 +1031,11 @@ fn a_slot_is_chosen_as_configured() {
     let offered: Vec<super::wire::AvailabilityIn> =
         serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
     use super::map::Chosen;
-    let choose = |offered: &[_], slot: &Slot, told| super::map::choose(offered, slot, told, fixture::NOW);
-    assert_eq!(choose(&offered, &Slot::First, None), Chosen::One("12:00".into()), "the earliest with room");
-    assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), Chosen::One("14:00".into()));
+    let day = (Date::parse("2026-12-01").unwrap(), TimeZone::UTC);
+    let choose = |offered: &[_], slot: &Slot, told| super::map::choose(offered, day, slot, told, fixture::NOW);
+    let one = |time: &str| Chosen::One(time.into(), Some(format!("2026-12-01T{time}:00+08:00")));
+    assert_eq!(choose(&offered, &Slot::First, None), one("12:00"), "the earliest with room");
+    assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), one("14:00"));
     assert_eq!(choose(&offered, &Slot::At("10:00".into()), None), Chosen::Full);
     assert_eq!(choose(&offered, &Slot::At("11:00".into()), None), Chosen::NoneAt);
     assert_eq!(choose(&offered, &Slot::Only, None), Chosen::Several);
@@ -1124,25 +1126,25 @@ fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
     let calendar = ("/availability/calendar", Answer(day));
     let asked: Vec<_> = begin.iter().cloned().chain([calendar.clone()]).collect();
     assert_eq!(live(&*backend, "P1/O1", &terms, false, &asked), [""; 0]);
-    let held: Vec<_> = asked
-        .iter()
-        .cloned()
-        .chain([
-            ("/availability", Answer(slots())),
-            ("/bookings", Answer(booking(1, "ON_HOLD"))),
-            ("/cancel", Answer(booking(1, "EXPIRED"))),
-        ])
-        .collect();
-    assert_eq!(live(&*backend, "P1/O1", &terms, true, &held), [""; 0]);
+    let free = json!([{ "id": "s", "localDateTimeStart": "2026-11-22T00:00:00+08:00", "available": true }]);
+    let of_free = ("/availability", Answer(free));
+    let hold = |times: (&'static str, Say), held: Value| {
+        let rest = [times, ("/bookings", Answer(held)), ("/cancel", Answer(booking(1, "EXPIRED")))];
+        let script: Vec<_> = asked.iter().cloned().chain(rest).collect();
+        live(&*backend, "P1/O1", &terms, true, &script)
+    };
+    assert_eq!(hold(of_free.clone(), booking(1, "ON_HOLD")), [""; 0]);
+    let mut next_day = booking(1, "ON_HOLD");
+    next_day["availability"] = json!({ "id": "s", "localDateTimeStart": "2026-11-23T00:00:00+08:00" });
+    let found = hold(of_free.clone(), next_day);
+    assert!(found.len() == 1 && found[0].contains("a hold for 2026-11-22 is one for another day"), "{found:?}");
+    let of_another_day: Vec<_> = asked.iter().cloned().chain([("/availability", Answer(slots()))]).collect();
+    let found = live(&*backend, "P1/O1", &terms, true, &of_another_day);
+    assert!(found.len() == 1 && found[0].contains("nothing is held"), "{found:?}");
     let lost: Vec<_> = asked
         .iter()
         .cloned()
-        .chain([
-            ("/availability", Answer(slots())),
-            ("/bookings", Lost),
-            ("/cancel", Lost),
-            ("", Answer(booking(1, "ON_HOLD"))),
-        ])
+        .chain([of_free, ("/bookings", Lost), ("/cancel", Lost), ("", Answer(booking(1, "ON_HOLD")))])
         .collect();
     let again = |says: Vec<(&'static str, Say)>| {
         let script: Vec<_> = lost.iter().cloned().chain(says).collect();
