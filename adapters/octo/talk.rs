@@ -31,6 +31,8 @@ const CALLS_MAX: u32 = 24;
 const WRITES_MAX: u32 = 2;
 /// What is said of a booking that is not for the visit that was asked for.
 const OTHER_VISIT: &str = "the supplier holds another day or time";
+/// And of one for other guests than were told.
+const OTHER_UNIT: &str = "the supplier holds units of another kind";
 /// A hold that ends within this time is lengthened before it is confirmed.
 const HOLD_MARGIN: Millis = Millis::seconds(60);
 
@@ -390,6 +392,9 @@ impl<'a> Talk<'a> {
             Some(TicketFacts::Issued { .. }) if self.is_another_visit(found) => {
                 self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
             }
+            Some(TicketFacts::Issued { .. }) if self.is_another_unit(found) => {
+                self.ends(CallResult::Astray { why: OTHER_UNIT.into() });
+            }
             // Whoever is to take them back will.
             Some(facts) if self.comes_too_late(&facts, cx) => self.pending(cx),
             Some(facts) => self.done(facts),
@@ -509,6 +514,8 @@ impl<'a> Talk<'a> {
             ("the supplier holds another product".to_owned(), true)
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
             ("the supplier holds another option".to_owned(), true)
+        } else if self.is_another_unit(found) {
+            (OTHER_UNIT.to_owned(), true)
         } else if self.is_another_visit(found) {
             (OTHER_VISIT.to_owned(), true)
         } else {
@@ -526,6 +533,12 @@ impl<'a> Talk<'a> {
         let chosen = self.availability.as_ref().map(|(id, start)| (id.as_str(), start.as_deref()));
         let visit = map::Visit { date: self.booking.visit_date, time, chosen };
         map::is_another_visit(found, visit)
+    }
+
+    /// Whether a booking is for guests of another kind, whom another price is asked of, as far as it is known which kind is ours.
+    fn is_another_unit(&self, found: &BookingIn) -> bool {
+        let named = found.unit_items.iter().flatten().filter_map(|unit| unit.unit_id.as_deref());
+        self.unit_id().is_ok_and(|ours| named.into_iter().any(|theirs| theirs != ours))
     }
 
     fn give_back(&mut self, reason: String) {

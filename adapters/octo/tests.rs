@@ -540,6 +540,8 @@ fn what_is_not_what_was_asked_for_is_given_back() {
     test["testMode"] = json!(true);
     let mut other = booking(1, "ON_HOLD");
     other["productId"] = json!("P2");
+    let mut children = booking(1, "ON_HOLD");
+    children["unitItems"][3]["unitId"] = json!("u-child");
     let slot = |id: &str, start: Option<&str>| {
         let mut held = booking(1, "ON_HOLD");
         held["availabilityId"] = json!(id);
@@ -551,6 +553,7 @@ fn what_is_not_what_was_asked_for_is_given_back() {
         (three, "quantity_differs"),
         (test, "test_mode"),
         (other, "the supplier holds another product"),
+        (children, "the supplier holds units of another kind"),
         (slot("x", Some("2027-01-01T00:00:00+08:00")), other_visit),
         (slot("x", Some("2026-12-01T17:00:00+08:00")), other_visit),
         (slot("2027-01-01T00:00:00+08:00", None), other_visit),
