@@ -20,6 +20,8 @@ use crate::reading::{partner_text, unusable_code};
 
 /// The id that a supplier gives the only option of a product, where nothing else is known.
 const DEFAULT_OPTION: &str = "DEFAULT";
+/// The word for guests who are on a list of names at the gate.
+const MANIFEST: &str = "MANIFEST";
 
 /// How a booking stands. The booking's own status rules; that of a unit is not kept up by every server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
     let units = booking.unit_items.as_deref().unwrap_or_default();
     let of_units = || -> Option<Vec<NewTicket>> {
         let all: Option<Vec<_>> = units.iter().map(|unit| ticket(booking, unit.ticket.as_ref()?, formats)).collect();
-        all.filter(|all| !all.is_empty()).map(|all| once(booking, all))
+        all.filter(|all| !all.is_empty()).map(once)
     };
     let of_booking = || ticket(booking, booking.voucher.as_ref()?, formats).map(|ticket| vec![ticket]);
     let deals = u32::try_from(units.len()).is_ok_and(|units| units > 0 && units.is_multiple_of(copies.max(1)));
@@ -142,21 +144,45 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
     }
 }
 
-/// A list at the gate has one number for all of its names, and one file may hold everybody's ticket: that is one ticket for all copies, not
-/// one code for each.
-fn once(booking: &BookingIn, mut all: Vec<NewTicket>) -> Vec<NewTicket> {
-    let first = &all[0];
-    let is_for_all = first.kind == TicketKind::Url
-        || reference(booking).is_some_and(|number| *number.reveal() == *first.code.reveal());
-    if is_for_all && all.iter().all(|ticket| ticket.code == first.code) {
+/// A list at the gate has one number for all of its names, one file may hold everybody's ticket, and a group one code: that is one ticket for
+/// all copies, not one code for each. Where some of them share a code and others do not, nobody knows whose is whose, and nothing is said of it.
+fn once(mut all: Vec<NewTicket>) -> Vec<NewTicket> {
+    if all.iter().all(|ticket| ticket.code == all[0].code) {
         all.truncate(1);
     }
     all
 }
 
+/// The ticket of guests who are on a list at the gate: no code is made for them, and the number that its people know stands for it. Only what
+/// the product or the booking calls a list is one; everywhere else codes that are not there come later.
+pub(super) fn on_the_list(booking: &BookingIn, product: Option<&ProductIn>) -> Option<Vec<NewTicket>> {
+    let of_product = product.and_then(|product| product.redemption_method.as_deref());
+    let is_list = booking.redemption_method.as_deref().or(of_product) == Some(MANIFEST);
+    if !is_list || !has_number_alone(booking) {
+        return None;
+    }
+    let code = DocumentNumber::new(reference(booking)?.reveal());
+    Some(vec![NewTicket { code, kind: TicketKind::Code, project_id: None, name: None }])
+}
+
+/// Whether a sale may be complete as it is, which its product tells.
+pub(super) fn is_perhaps_on_a_list(booking: &BookingIn) -> bool {
+    booking.redemption_method.is_none() && has_number_alone(booking)
+}
+
+/// Whether a booking has the supplier's number, and neither codes nor a word that there are other ones than those of a list.
+fn has_number_alone(booking: &BookingIn) -> bool {
+    let of_units = booking.unit_items.iter().flatten().filter_map(|unit| unit.ticket.as_ref());
+    let is_bare = |ticket: &TicketIn| {
+        ticket.delivery_options.iter().flatten().count() == 0
+            && ticket.redemption_method.as_deref().is_none_or(|method| method == MANIFEST)
+    };
+    let has_number = booking.supplier_reference.as_deref().is_some_and(|number| !number.is_empty());
+    has_number && of_units.chain(&booking.voucher).all(is_bare)
+}
+
 fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {
-    if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0
-    {
+    if ticket.redemption_method.as_deref() == Some(MANIFEST) && ticket.delivery_options.iter().flatten().count() == 0 {
         // A list of names at the gate: no code, but the number that its people know.
         let code = DocumentNumber::new(reference(booking)?.reveal());
         return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });

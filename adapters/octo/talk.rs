@@ -79,6 +79,7 @@ enum Ask {
 #[derive(Default)]
 struct Sent {
     calls: u32,
+    product: u32,
     slots: u32,
     reserve: u32,
     extend: u32,
@@ -102,6 +103,8 @@ pub(super) struct Talk<'a> {
     availability: Option<(String, Option<String>)>,
     /// What is held under the present uuid, while it is a hold.
     held: Option<BookingIn>,
+    /// What is sold under it, while the product is asked whether codes come at all.
+    sold: Option<BookingIn>,
     /// The moment of the last answer, by the clock of whoever gave it.
     their_now: Option<UnixMillis>,
     sent: Sent,
@@ -136,7 +139,7 @@ impl<'a> Talk<'a> {
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, remark, end) = (None, None, None, None, None, None, None);
-        let (day, held, their_now, is_astray) = (None, None, None, false);
+        let (day, held, sold, their_now, is_astray) = (None, None, None, None, false);
         Self {
             octo,
             order,
@@ -150,6 +153,7 @@ impl<'a> Talk<'a> {
             day,
             availability,
             held,
+            sold,
             their_now,
             sent,
             refusal,
@@ -344,6 +348,9 @@ impl<'a> Talk<'a> {
             self.remark = self.sold_below_cost(found);
             return self.done(facts);
         }
+        if self.asks_whether_codes_come(found) {
+            return;
+        }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
             let reason = "given up: there were no tickets in time, and the booking was taken back".into();
             return self.take_back(Goal::Release { reason, at_once: false });
@@ -398,6 +405,7 @@ impl<'a> Talk<'a> {
             // Whoever is to take them back will.
             Some(facts) if self.comes_too_late(&facts, cx) => self.pending(cx),
             Some(facts) => self.done(facts),
+            None if self.asks_whether_codes_come(found) => {}
             None => self.pending(cx),
         }
     }
@@ -407,8 +415,22 @@ impl<'a> Talk<'a> {
         if let Some(at) = map::used_at(found, self.terms.redeem_when) {
             return Some(TicketFacts::Redeemed { at: Some(at) });
         }
-        let tickets = map::tickets(found, &self.octo.formats, self.copies_of(found))?;
+        let coded = map::tickets(found, &self.octo.formats, self.copies_of(found));
+        let tickets = coded.or_else(|| map::on_the_list(found, self.product.as_ref()))?;
         Some(TicketFacts::Issued { backend_ref: map::reference(found), tickets })
+    }
+
+    /// A sale without any code is complete where the product's guests are on a list at the gate, and no other: so the product is asked, once.
+    fn asks_whether_codes_come(&mut self, found: &BookingIn) -> bool {
+        let asks = self.product.is_none()
+            && self.sent.product == 0
+            && map::standing(found) == Standing::Confirmed
+            && map::is_perhaps_on_a_list(found);
+        if asks {
+            self.sold = Some(found.clone());
+            self.ask = Ask::Product;
+        }
+        asks
     }
 
     /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
@@ -585,7 +607,10 @@ impl<'a> Talk<'a> {
             Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
                 ("read", calls::read(octo, &uuid)?)
             }
-            Ask::Product => ("product", calls::product(octo, self.product_id)?),
+            Ask::Product => {
+                self.sent.product += 1;
+                ("product", calls::product(octo, self.product_id)?)
+            }
             Ask::Slots => {
                 self.sent.slots += 1;
                 let date = self.visit_day(cx);
@@ -641,7 +666,10 @@ impl<'a> Talk<'a> {
         map::unit_id(&self.terms, self.product.as_ref(), self.option_id())
     }
 
-    fn heard_product(&mut self, heard: Heard<ProductIn>) {
+    fn heard_product(&mut self, heard: Heard<ProductIn>, cx: &Context<'_>) {
+        if let Some(sold) = self.sold.take() {
+            return self.heard_of_codes(heard, sold, cx);
+        }
         match heard {
             Heard::Said(product) if product.id == self.product_id => {
                 let needs_slot = product.availability_required;
@@ -663,6 +691,25 @@ impl<'a> Talk<'a> {
             }
             Heard::Absent(why) | Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
             other => self.not_carried_out(other),
+        }
+    }
+
+    /// What is sold stands, whatever is said of its product: where that says nothing, codes are waited for.
+    fn heard_of_codes(&mut self, heard: Heard<ProductIn>, sold: BookingIn, cx: &Context<'_>) {
+        match heard {
+            Heard::Said(product) => {
+                self.product = (product.id == self.product_id).then_some(product);
+                self.stands(sold, cx);
+            }
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Absent(_)
+            | Heard::Refused(_)
+            | Heard::OtherWords(_)
+            | Heard::SlotGone(_)
+            | Heard::Misconfigured(_)
+            | Heard::Later(_, None)
+            | Heard::Unclear(_) => self.stands(sold, cx),
         }
     }
 
@@ -822,7 +869,7 @@ impl Conversation for Talk<'_> {
                 let heard = booking();
                 self.heard_read(heard, cx);
             }
-            Ask::Product => self.heard_product(answer::read(response)),
+            Ask::Product => self.heard_product(answer::read(response), cx),
             Ask::Slots => self.heard_slots(answer::read(response), cx),
             Ask::Reserve => {
                 let heard = booking();

@@ -593,6 +593,37 @@ fn a_booking_of_another_day_is_not_adopted_and_the_same_moment_is_the_same_day()
     assert!(matches!(result, CallResult::Astray { .. }), "{result:?}");
 }
 
+/// Another kind of guest has another price, and may not be let in alone.
+#[test]
+fn a_booking_for_guests_of_another_kind_is_not_adopted() {
+    let children = |status: &str| {
+        let mut found = booking(1, status);
+        for unit in found["unitItems"].as_array_mut().unwrap() {
+            unit["unitId"] = json!("u-child");
+        }
+        ("read", Answer(found))
+    };
+    let off = || Answer(booking(1, "CANCELLED"));
+    for status in ["ON_HOLD", "CONFIRMED"] {
+        let said = reason(Story::again().play(&[children(status), ("cancel", off()), ("read", off())]));
+        assert_eq!(said, "the supplier holds units of another kind");
+    }
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    let result = look.play(&[children("CONFIRMED")]);
+    assert!(matches!(result, CallResult::Astray { .. }), "whoever only looks gives nothing back: {result:?}");
+    // Which kind is ours is not known yet, or not said there.
+    let mut any = Story::again();
+    if let product::Ticketing::Backend { terms, .. } = &mut any.order.rules.booking.ticketing {
+        terms.units.clear();
+    }
+    assert_eq!(codes(&any.play(&[children("CONFIRMED")])).len(), 4);
+    let mut silent = booking(1, "CONFIRMED");
+    for unit in silent["unitItems"].as_array_mut().unwrap() {
+        unit["unitId"] = Value::Null;
+    }
+    assert_eq!(codes(&Story::again().play(&[("read", Answer(silent))])).len(), 4);
+}
+
 #[test]
 fn days_are_counted_in_the_zone_that_the_product_names() {
     for (zone, day) in [
@@ -615,7 +646,7 @@ fn whoever_waits_for_codes_reads_and_reserves_nothing_again() {
     bare["unitItems"].as_array_mut().unwrap().iter_mut().for_each(|unit| unit["ticket"] = Value::Null);
     for state in [TicketingState::Requested, TicketingState::Unknown] {
         let look = Story::of(TicketOp::Query, state);
-        let result = look.play(&[("read", Answer(bare.clone()))]);
+        let result = look.play(&[("read", Answer(bare.clone())), ("product", Answer(product()))]);
         assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "{result:?}");
         let result = look.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
         assert_eq!(codes(&result).len(), 4);
@@ -1042,8 +1073,69 @@ fn a_slot_is_chosen_as_configured() {
     assert_eq!(choose(&offered, &Slot::At("10:00".into()), None), Chosen::Full);
     assert_eq!(choose(&offered, &Slot::At("11:00".into()), None), Chosen::NoneAt);
     assert_eq!(choose(&offered, &Slot::Only, None), Chosen::Several);
-    assert_eq!(choose(&offered, &Slot::Channel, Some("14:00")), Chosen::One("14:00".into()));
+    assert_eq!(choose(&offered, &Slot::Channel, Some("14:00")), one("14:00"));
     assert_eq!(choose(&offered, &Slot::Channel, None), Chosen::Untold);
+}
+
+/// A supplier may answer about another day than it was asked about: whoever is booked for that one stands before the gate in vain.
+#[test]
+fn only_a_time_of_the_day_that_was_asked_for_is_chosen() {
+    use super::map::{Chosen, choose};
+    let (day, shanghai) = (Date::parse("2026-12-01").unwrap(), TimeZone::parse("Asia/Shanghai").unwrap());
+    let chosen = |slot: &Slot, starts: &[Value]| {
+        let rows = starts.iter().enumerate().map(|(at, start)| match start {
+            Value::String(_) => json!({ "id": at.to_string(), "localDateTimeStart": start, "available": true }),
+            other => other.clone(),
+        });
+        let rows: Vec<super::wire::AvailabilityIn> = serde_json::from_value(rows.collect()).unwrap();
+        match choose(&rows, (day, shanghai), slot, None, fixture::NOW) {
+            Chosen::One(id, _) => id,
+            other => format!("{other:?}"),
+        }
+    };
+    let week: Vec<Value> = (29..=30)
+        .map(|day| json!(format!("2026-11-{day}T10:00:00+08:00")))
+        .chain((1..=5).map(|day| json!(format!("2026-12-0{day}T10:00:00+08:00"))))
+        .collect();
+    for slot in [Slot::Only, Slot::First, Slot::At("10:00".into())] {
+        assert_eq!(chosen(&slot, &week), "2", "{slot:?} of a whole week");
+        assert_eq!(chosen(&slot, &week[3..]), "NoneAt", "{slot:?} of the days after it");
+    }
+    let first = |starts: &[Value]| chosen(&Slot::First, starts);
+    assert_eq!(first(&[json!("2026-12-01T16:30:00Z"), json!("2026-11-30T16:30:00Z")]), "1", "told in UTC, by the zone");
+    assert_eq!(first(&[json!("2026-12-01T17:00:00Z")]), "0", "the local time, written as if it were UTC");
+    assert_eq!(first(&[json!("2026-12-02T17:00:00Z")]), "NoneAt");
+    let dated = |date: &str| json!({ "id": date, "localDate": date, "available": true });
+    assert_eq!(first(&[dated("2026-12-02"), dated("2026-12-01")]), "2026-12-01", "by the date alone");
+    assert_eq!(first(&[dated("2026-12-02")]), "NoneAt");
+    assert_eq!(
+        first(&[json!({ "id": "any", "available": true })]),
+        "any",
+        "it names no day, so it is of the day asked for"
+    );
+
+    let other = json!([{ "id": "x", "localDateTimeStart": "2026-12-02T00:00:00+08:00", "available": true }]);
+    let said = reason(Story::issue().play(&[("product", Answer(product())), ("availability", Answer(other))]));
+    assert_eq!(said, "no_capacity: the supplier offers nothing at this date and time");
+}
+
+#[test]
+fn a_booking_is_held_against_the_day_also_when_its_time_was_chosen() {
+    use super::map::{Visit, is_another_visit};
+    let found = |start: &str| {
+        let mut found = booking(1, "ON_HOLD");
+        found["availabilityId"] = json!("x");
+        found["availability"] = json!({ "id": "x", "localDateTimeStart": start });
+        serde_json::from_value(found).unwrap()
+    };
+    let is_another = |chosen: &str, start: &str| {
+        let visit = Visit { date: Date::parse("2026-12-01"), time: None, chosen: Some(("x", Some(chosen))) };
+        is_another_visit(&found(start), visit)
+    };
+    assert!(is_another("2026-12-02T10:00:00+08:00", "2026-12-02T10:00:00+08:00"), "chosen, booked, and of another day");
+    assert!(is_another("2026-12-01", "2026-12-08"), "two dates without a time are not one start");
+    assert!(!is_another("2026-12-01", "2026-12-01"));
+    assert!(!is_another("2026-12-01T10:00:00+08:00", "2026-12-01T02:00:00Z"), "the same moment");
 }
 
 #[test]
@@ -1298,7 +1390,7 @@ fn settings_are_checked_all_at_once() {
 }
 
 #[test]
-fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
+fn one_number_one_file_or_one_code_for_everybody_is_one_ticket() {
     let all = |ticket: Value| {
         let mut booking = booking(1, "CONFIRMED");
         booking["supplierReference"] = json!("S-77");
@@ -1320,6 +1412,67 @@ fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
     assert_eq!(all(json!({ "redemptionMethod": "MANIFEST", "deliveryOptions": [] })), ["S-77"]);
     let option = |format: &str, value: &str| json!({ "redemptionMethod": "DIGITAL", "deliveryOptions": [{ "deliveryFormat": format, "deliveryValue": value }] });
     assert_eq!(all(option("PDF_URL", "https://supplier.example/t.pdf")), ["https://supplier.example/t.pdf"]);
+    assert_eq!(all(option("QRCODE", "GROUP")), ["GROUP"], "the code of a group lets all of it in");
     // The order is held over these: who of the four is to be let in?
-    assert_eq!(all(option("QRCODE", "SAME")), ["SAME"; 4]);
+    let mut pairs = booking(1, "CONFIRMED");
+    for (at, unit) in pairs["unitItems"].as_array_mut().unwrap().iter_mut().enumerate() {
+        unit["ticket"] = option("QRCODE", ["A", "A", "B", "B"][at]);
+    }
+    assert_eq!(codes(&Story::again().play(&[("read", Answer(pairs))])), ["A", "A", "B", "B"]);
+}
+
+/// Guests who are on a list at the gate have no code, whether the supplier makes ticket objects for them or not.
+#[test]
+fn guests_on_a_list_are_known_by_the_suppliers_number() {
+    let mut listed = product();
+    listed["redemptionMethod"] = json!("MANIFEST");
+    let bare = |methods: Value, ticket: Value| {
+        let mut sold = booking(1, "CONFIRMED");
+        sold["deliveryMethods"] = methods;
+        sold["voucher"] = ticket.clone();
+        for unit in sold["unitItems"].as_array_mut().unwrap() {
+            unit["ticket"] = ticket.clone();
+        }
+        sold
+    };
+    let numbers = |result: CallResult<TicketFacts>| match result {
+        CallResult::Done(TicketFacts::Issued { tickets, .. }) => {
+            assert!(tickets.iter().all(|ticket| ticket.kind == TicketKind::Code));
+            tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect()
+        }
+        CallResult::Done(TicketFacts::Pending { .. }) => vec!["later".to_owned()],
+        other => panic!("{other:?}"),
+    };
+    let at_once = |of_product: &Value, sold: &Value| {
+        numbers(Story::issue().play(&[
+            ("product", Answer(of_product.clone())),
+            ("availability", Answer(slots())),
+            ("reserve", Answer(booking(1, "ON_HOLD"))),
+            ("confirm", Answer(sold.clone())),
+            ("read", Answer(sold.clone())),
+        ]))
+    };
+    for methods in [json!([]), json!(["TICKET"]), json!(["VOUCHER"]), json!(["TICKET", "VOUCHER"]), Value::Null] {
+        for ticket in [Value::Null, json!({ "redemptionMethod": null, "deliveryOptions": [] })] {
+            let sold = bare(methods.clone(), ticket);
+            assert_eq!(at_once(&listed, &sold), ["REF7"], "{sold}");
+            assert_eq!(at_once(&product(), &sold), ["later"], "of no list: codes come later, {sold}");
+        }
+    }
+    let mut nameless = bare(json!([]), Value::Null);
+    nameless["supplierReference"] = Value::Null;
+    assert_eq!(at_once(&listed, &nameless), ["later"], "the number that the gate knows is not there yet");
+    let mut own_word = bare(json!([]), Value::Null);
+    own_word["redemptionMethod"] = json!("DIGITAL");
+    assert_eq!(at_once(&listed, &own_word), ["later"], "the booking's own word counts");
+    // Whoever comes again, or only looks, knows nothing of the product any more.
+    let sold = bare(json!(["TICKET"]), Value::Null);
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    for story in [Story::again(), look] {
+        let asked = |of_product: Say| numbers(story.play(&[("read", Answer(sold.clone())), ("product", of_product)]));
+        assert_eq!(asked(Answer(listed.clone())), ["REF7"]);
+        for said in [Answer(product()), Html(502), Refuse(404, error("NOT_FOUND"))] {
+            assert_eq!(asked(said), ["later"]);
+        }
+    }
 }
