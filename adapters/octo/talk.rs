@@ -85,6 +85,8 @@ struct Sent {
     extend: u32,
     confirm: u32,
     cancel: u32,
+    /// Confirmations that the supplier has refused in so many words.
+    refused: u32,
 }
 
 pub(super) struct Talk<'a> {
@@ -110,6 +112,8 @@ pub(super) struct Talk<'a> {
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// Why nobody knows what became of the last confirmation.
+    trouble: Option<String>,
     /// What it answered to a write, which its books have still to show.
     said: Option<TicketFacts>,
     /// What it keeps of the price of what was cancelled.
@@ -139,7 +143,7 @@ impl<'a> Talk<'a> {
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, remark, end) = (None, None, None, None, None, None, None);
-        let (day, held, sold, their_now, is_astray) = (None, None, None, None, false);
+        let (day, held, sold, trouble, their_now, is_astray) = (None, None, None, None, None, false);
         Self {
             octo,
             order,
@@ -157,6 +161,7 @@ impl<'a> Talk<'a> {
             their_now,
             sent,
             refusal,
+            trouble,
             said,
             keeps,
             remark,
@@ -187,6 +192,8 @@ impl<'a> Talk<'a> {
     fn unknown(&mut self, why: impl Into<FreeText>) {
         self.ends(CallResult::Unknown { why: why.into() });
     }
+    /// Again later. A supplier that names the time is left alone until then, also with the read that would tell what became of a write: whoever
+    /// comes again begins with that read.
     fn retry(&mut self, why: impl Into<FreeText>, after: Option<Millis>) {
         self.ends(CallResult::Retry { why: why.into(), after });
     }
@@ -361,6 +368,11 @@ impl<'a> Talk<'a> {
             Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, self.now_there(cx)) => {
                 self.take_back(Goal::Renew);
             }
+            // A supplier in trouble has refused nothing. The place is kept, and the next attempt begins with a read and confirms it again.
+            Standing::Held if self.sent.confirm >= WRITES_MAX && self.sent.refused < WRITES_MAX => {
+                let why = self.trouble.take().unwrap_or_else(|| "the hold stays a hold".to_owned());
+                self.unknown(format!("the supplier has not confirmed yet: {why}"));
+            }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
                 self.give_back(format!("the supplier does not confirm: {why}"));
@@ -486,6 +498,7 @@ impl<'a> Talk<'a> {
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
         (self.availability, self.held, self.refusal, self.said) = (None, None, None, None);
+        self.trouble = None;
         self.ask = Ask::Find;
     }
 
@@ -745,7 +758,8 @@ impl<'a> Talk<'a> {
             Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
             Heard::Said(found) => self.has_the_word(&found, Ask::AfterReserve),
             // "Used already": by an earlier request of ours. What it became is read.
-            Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
+            Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(_, None) => self.ask = Ask::AfterReserve,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
             // Perhaps it says that the uuid is used already.
             Heard::OtherWords(why) => {
                 self.refusal = Some(why);
@@ -778,9 +792,14 @@ impl<'a> Talk<'a> {
             | Heard::SlotGone(why)
             | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
+                self.sent.refused += 1;
                 self.ask = Ask::AfterConfirm;
             }
-            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterConfirm,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Unclear(why) | Heard::Later(why, None) => {
+                self.trouble = Some(why);
+                self.ask = Ask::AfterConfirm;
+            }
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
         }
     }
@@ -798,7 +817,8 @@ impl<'a> Talk<'a> {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterCancel;
             }
-            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterCancel,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Unclear(_) | Heard::Later(_, None) => self.ask = Ask::AfterCancel,
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
         }
     }
@@ -823,8 +843,9 @@ impl<'a> Talk<'a> {
         let in_doubt = self.sent.reserve + self.sent.confirm + self.sent.cancel > 0;
         match heard {
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
-            Heard::Later(why, _) | Heard::Unclear(why) | Heard::OtherWords(why) if in_doubt => self.unknown(why),
-            Heard::Later(why, after) => self.retry(why, after),
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Later(why, None) | Heard::Unclear(why) | Heard::OtherWords(why) if in_doubt => self.unknown(why),
+            Heard::Later(why, after @ None) => self.retry(why, after),
             Heard::Unclear(why) | Heard::OtherWords(why) => self.retry(why, None),
             Heard::Said(_) => self.unknown("the supplier's answer was not expected"),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
@@ -877,6 +898,7 @@ impl Conversation for Talk<'_> {
             }
             Ask::Extend => match booking() {
                 Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+                Heard::Later(why, after @ Some(_)) => self.retry(why, after),
                 // Whether it was lengthened or not, it is confirmed now.
                 Heard::Said(_)
                 | Heard::Absent(_)
@@ -884,7 +906,7 @@ impl Conversation for Talk<'_> {
                 | Heard::OtherWords(_)
                 | Heard::SlotGone(_)
                 | Heard::Misconfigured(_)
-                | Heard::Later(..)
+                | Heard::Later(_, None)
                 | Heard::Unclear(_) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Confirm },
             },
             Ask::Confirm => {
@@ -920,7 +942,10 @@ impl Conversation for Talk<'_> {
             },
             Silence::Unknown(why) => match self.ask {
                 Ask::Reserve => return self.ask = Ask::AfterReserve,
-                Ask::Confirm => return self.ask = Ask::AfterConfirm,
+                Ask::Confirm => {
+                    self.trouble = Some(why.to_string());
+                    return self.ask = Ask::AfterConfirm;
+                }
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend if self.product.is_none() => return self.ask = Ask::Product,
                 Ask::Extend => return self.ask = Ask::Confirm,

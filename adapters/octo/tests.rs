@@ -84,10 +84,12 @@ enum Say {
     Cut(Value, usize),
     Err(u16, Value),
     Html(u16),
+    /// A status, and the seconds after which it is worth coming again.
+    After(u16, &'static str),
     Lost,
     NotSent,
 }
-use Say::{Cut, Err as Refuse, Html, Lost, NotSent, Ok as Answer};
+use Say::{After, Cut, Err as Refuse, Html, Lost, NotSent, Ok as Answer};
 
 struct Story {
     backend: Box<dyn Backend>,
@@ -163,6 +165,11 @@ impl Story {
                 }
                 Refuse(status, body) => talk.answered(&respond(*status, Bytes::from(body.to_string())), &cx),
                 Html(status) => talk.answered(&respond(*status, Bytes::from_static(b"<html>oops</html>")), &cx),
+                After(status, seconds) => {
+                    let mut response = respond(*status, Bytes::new());
+                    response.headers.insert(http::header::RETRY_AFTER, http::HeaderValue::from_static(seconds));
+                    talk.answered(&response, &cx);
+                }
                 Lost => talk.unanswered(Silence::Unknown("no full answer".into())),
                 NotSent => talk.unanswered(Silence::NotSent("no connection".into())),
             }
@@ -1193,7 +1200,7 @@ fn live(
             Answer(body) => talk.answered(&respond(200, body.clone()), &cx),
             Refuse(status, body) => talk.answered(&respond(*status, body.clone()), &cx),
             Html(status) => talk.answered(&respond(*status, Value::Null), &cx),
-            Cut(..) | Lost | NotSent => talk.unanswered("no connection"),
+            Cut(..) | After(..) | Lost | NotSent => talk.unanswered("no connection"),
         }
     }
     assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());
@@ -1473,6 +1480,96 @@ fn guests_on_a_list_are_known_by_the_suppliers_number() {
         assert_eq!(asked(Answer(listed.clone())), ["REF7"]);
         for said in [Answer(product()), Html(502), Refuse(404, error("NOT_FOUND"))] {
             assert_eq!(asked(said), ["later"]);
+        }
+    }
+}
+
+/// A supplier in trouble has refused nothing: the place is kept, and asked for again later.
+#[test]
+fn a_confirmation_without_a_clear_answer_is_no_refusal() {
+    let begin = [("read", Answer(booking(1, "ON_HOLD"))), ("product", Answer(product()))];
+    let held = || ("read", Answer(booking(1, "ON_HOLD")));
+    let twice = |first: Say, second: Say| {
+        let rest = [("confirm", first), held(), ("confirm", second), held()];
+        [&begin[..], &rest].concat()
+    };
+    let unclear = [
+        Html(500),
+        Html(502),
+        Html(503),
+        Refuse(503, json!({})),
+        Refuse(429, json!({})),
+        Refuse(408, json!({})),
+        Refuse(425, json!({})),
+        Refuse(400, error("INTERNAL_SERVER_ERROR")),
+        Answer(json!({ "ok": true })),
+        Answer(booking(1, "ON_HOLD")),
+        Lost,
+    ];
+    for said in &unclear {
+        let result = Story::again().play(&twice(said.clone(), said.clone()));
+        assert!(
+            matches!(&result, CallResult::Unknown { why } if why.reveal().contains("has not confirmed yet")),
+            "{result:?}"
+        );
+    }
+    let no = || Refuse(400, error("UNPROCESSABLE_ENTITY"));
+    for (first, second) in [(no(), Lost), (Lost, no())] {
+        let result = Story::again().play(&twice(first, second));
+        assert!(matches!(result, CallResult::Unknown { .. }), "refused once, and once unclear: {result:?}");
+    }
+    let back = [("cancel", Answer(booking(1, "CANCELLED"))), ("read", Answer(booking(1, "CANCELLED")))];
+    let said = reason(Story::again().play(&[&twice(no(), no())[..], &back].concat()));
+    assert_eq!(said, "the supplier does not confirm: UNPROCESSABLE_ENTITY: no");
+    // The next attempt finds the hold, and lengthens it where it ends soon.
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:00:30Z");
+    let next = Story::again().play(&[
+        ("read", Answer(short)),
+        ("extend", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&next).len(), 4);
+}
+
+/// A supplier that says when to come again is left alone until then; whoever comes again reads first, so nothing is done twice.
+#[test]
+fn a_supplier_that_names_the_time_is_left_alone_until_then() {
+    let later = |result: CallResult<TicketFacts>| match result {
+        CallResult::Retry { after: Some(after), .. } => after,
+        other => panic!("{other:?}"),
+    };
+    let begin = [("product", Answer(product())), ("availability", Answer(slots()))];
+    let held = ("reserve", Answer(booking(1, "ON_HOLD")));
+    let live = ("read", Answer(booking(1, "CONFIRMED")));
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:00:30Z");
+    for status in [429, 503] {
+        let wait = || After(status, "8");
+        let issue = |rest: &[(&'static str, Say)]| later(Story::issue().play(&[&begin[..], rest].concat()));
+        let cancel = |rest: &[(&'static str, Say)]| {
+            let story = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+            later(story.play(&[std::slice::from_ref(&live), rest].concat()))
+        };
+        for after in [
+            issue(&[("reserve", wait())]),
+            issue(&[("reserve", Lost), ("read", wait())]),
+            issue(&[held.clone(), ("confirm", wait())]),
+            issue(&[held.clone(), ("confirm", Lost), ("read", wait())]),
+            issue(&[held.clone(), ("confirm", Answer(booking(1, "CONFIRMED"))), ("read", wait())]),
+            issue(&[("reserve", Answer(short.clone())), ("extend", wait())]),
+            cancel(&[("cancel", wait())]),
+            cancel(&[("cancel", Lost), ("read", wait())]),
+            later(Story::again().play(&[("read", wait())])),
+        ] {
+            assert_eq!(after, Millis::seconds(8), "{status}");
+        }
+        // Without a time, or with none to wait, a read may follow at once.
+        for said in [Html(status), After(status, "0")] {
+            let rest = [held.clone(), ("confirm", said), live.clone()];
+            assert_eq!(codes(&Story::issue().play(&[&begin[..], &rest].concat())).len(), 4, "{status}");
         }
     }
 }
