@@ -19,6 +19,7 @@ mod moved;
 mod read_back;
 mod rounds;
 pub(crate) mod settle;
+mod still_held;
 mod stock;
 mod taken;
 pub mod tokens;
@@ -44,6 +45,7 @@ use crate::transport::{Reached, Transport};
 use crate::trouble::log_trouble;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::memory::{ChangesRead, Held, Tokens, Watched};
+use crate::worker::still_held::StillHeld;
 
 /// How long a delivery is ours; prolonged while it is under way. A crash costs at most this much of a ticketing deadline.
 pub const LEASE: Millis = Millis::seconds(15);
@@ -59,6 +61,7 @@ pub struct Worker {
     held: Arc<Held>,
     strays: Arc<Mutex<Vec<String>>>,
     pub(crate) watched: Arc<Watched>,
+    still_held: Arc<StillHeld>,
 }
 
 impl Worker {
@@ -74,6 +77,7 @@ impl Worker {
             held: Arc::default(),
             strays: Arc::default(),
             watched: Arc::default(),
+            still_held: Arc::default(),
         }
     }
 

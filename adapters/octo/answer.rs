@@ -28,7 +28,7 @@ pub(super) enum Heard<T> {
     Misconfigured(String),
     /// The key is not accepted.
     KeyRefused(String),
-    /// Come again.
+    /// Come again, and when, where it says so.
     Later(String, Option<Millis>),
     /// It may have been carried out, or not.
     Unclear(String),
@@ -95,7 +95,10 @@ fn of_status<T>(response: &HttpResponse, what: String) -> Heard<T> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::KeyRefused(what),
         StatusCode::NOT_FOUND | StatusCode::GONE => Heard::Absent(what),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Heard::Later(what, retry_after(response)),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            // "At once" names no time.
+            Heard::Later(what, retry_after(response).filter(|wait| wait.0 > 0))
+        }
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Heard::Unclear(what),
         _ if status.is_client_error() => Heard::Refused(what),
         _ => Heard::Unclear(what),

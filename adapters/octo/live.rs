@@ -5,6 +5,7 @@
 
 use ticketbridge_core::port::{Call, Context, HttpResponse, LiveCheck, LiveFinding, LiveProduct};
 use ticketbridge_core::product::{BackendTerms, Slot};
+use ticketbridge_core::time::{Date, TimeZone};
 
 use super::answer::{self, Heard};
 use super::calls;
@@ -44,7 +45,7 @@ pub(super) struct Live<'a> {
     ask: Ask,
     product: Option<ProductIn>,
     /// The first day with room, and the time on it.
-    free: Option<(ticketbridge_core::time::Date, Option<String>)>,
+    free: Option<(Date, Option<String>)>,
     holds: bool,
     /// The booking that is held, for its release.
     uuid: String,
@@ -65,6 +66,11 @@ impl<'a> Live<'a> {
         let product = self.products.get(self.index)?;
         let (id, terms) = split(product.product, product.terms);
         Some((product, id, terms))
+    }
+
+    /// In which zone the product's days are counted.
+    fn zone(&self) -> TimeZone {
+        map::zone_of(self.product.as_ref(), self.octo.time_zone)
     }
 
     /// Something that does not work; a sentence, and how to mend it.
@@ -291,12 +297,12 @@ impl<'a> Live<'a> {
     fn heard_calendar(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         match answer::read::<Vec<AvailabilityIn>>(response) {
             Heard::Said(days) => {
+                let today = self.zone().date_of(cx.now);
+                let asked = today..=today.plus_days(DAYS_AHEAD);
                 let free = days.iter().filter(|day| map::has_room(day));
-                let dates =
-                    free.filter_map(|day| day.local_date.as_deref().and_then(ticketbridge_core::time::Date::parse));
-                self.free = dates.min().map(|date| (date, None));
+                let dates = free.filter_map(|day| day.local_date.as_deref().and_then(Date::parse));
+                self.free = dates.filter(|date| asked.contains(date)).min().map(|date| (date, None));
                 if self.free.is_none() {
-                    let today = map::zone_of(self.product.as_ref(), self.octo.time_zone).date_of(cx.now);
                     self.warn(format!("nothing is free from {today} to {}", today.plus_days(DAYS_AHEAD)), ASK);
                 }
             }
@@ -308,9 +314,10 @@ impl<'a> Live<'a> {
     fn heard_slots(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         let Some((_, _, terms)) = self.current() else { return self.ask = Ask::Over };
         let now = response.date().unwrap_or(cx.now);
+        let day = self.free.as_ref().map_or_else(|| self.zone().date_of(cx.now), |(date, _)| *date);
         match answer::read::<Vec<AvailabilityIn>>(response) {
-            Heard::Said(slots) => match map::choose(&slots, of_any_time(&terms.slot), None, now) {
-                map::Chosen::One(id) => {
+            Heard::Said(slots) => match map::choose(&slots, (day, self.zone()), of_any_time(&terms.slot), None, now) {
+                map::Chosen::One(id, _) => {
                     self.free = self.free.take().map(|(date, _)| (date, Some(id)));
                     return self.ask = Ask::Hold;
                 }
@@ -352,6 +359,13 @@ impl<'a> Live<'a> {
                 "the supplier's bookings are tests where real ones are expected, or the other way round",
                 "change `test_mode`, or the key",
             );
+        }
+        let asked = self.free.as_ref().map(|(date, slot)| (*date, slot.as_deref().map(|slot| (slot, None))));
+        if let Some((date, chosen)) = asked {
+            let visit = map::Visit { date: Some(date), time: None, chosen };
+            if map::is_another_visit(booking, visit) {
+                self.wrong(format!("a hold for {date} is one for another day or time"), ASK);
+            }
         }
         if map::standing(booking) != Standing::Held {
             self.warn(format!("a reservation is {} at once, without a hold", booking.status), ASK);
@@ -409,7 +423,7 @@ impl LiveCheck for Live<'_> {
         }
         let (product, id, terms) = self.current()?;
         let option = map::option_id(&terms, self.product.as_ref()).to_owned();
-        let today = map::zone_of(self.product.as_ref(), self.octo.time_zone).date_of(cx.now);
+        let today = self.zone().date_of(cx.now);
         let unit = map::unit_id(&terms, self.product.as_ref(), &option).unwrap_or_default();
         let count = usize::try_from(product.visitors_per_unit).unwrap_or(1).max(1);
         let party = calls::Party { unit: &unit, count };

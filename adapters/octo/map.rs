@@ -20,6 +20,8 @@ use crate::reading::{partner_text, unusable_code};
 
 /// The id that a supplier gives the only option of a product, where nothing else is known.
 const DEFAULT_OPTION: &str = "DEFAULT";
+/// The word for guests who are on a list of names at the gate.
+const MANIFEST: &str = "MANIFEST";
 
 /// How a booking stands. The booking's own status rules; that of a unit is not kept up by every server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
     let units = booking.unit_items.as_deref().unwrap_or_default();
     let of_units = || -> Option<Vec<NewTicket>> {
         let all: Option<Vec<_>> = units.iter().map(|unit| ticket(booking, unit.ticket.as_ref()?, formats)).collect();
-        all.filter(|all| !all.is_empty()).map(|all| once(booking, all))
+        all.filter(|all| !all.is_empty()).map(once)
     };
     let of_booking = || ticket(booking, booking.voucher.as_ref()?, formats).map(|ticket| vec![ticket]);
     let deals = u32::try_from(units.len()).is_ok_and(|units| units > 0 && units.is_multiple_of(copies.max(1)));
@@ -142,21 +144,45 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
     }
 }
 
-/// A list at the gate has one number for all of its names, and one file may hold everybody's ticket: that is one ticket for all copies, not
-/// one code for each.
-fn once(booking: &BookingIn, mut all: Vec<NewTicket>) -> Vec<NewTicket> {
-    let first = &all[0];
-    let is_for_all = first.kind == TicketKind::Url
-        || reference(booking).is_some_and(|number| *number.reveal() == *first.code.reveal());
-    if is_for_all && all.iter().all(|ticket| ticket.code == first.code) {
+/// A list at the gate has one number for all of its names, one file may hold everybody's ticket, and a group one code: that is one ticket for
+/// all copies, not one code for each. Where some of them share a code and others do not, nobody knows whose is whose, and nothing is said of it.
+fn once(mut all: Vec<NewTicket>) -> Vec<NewTicket> {
+    if all.iter().all(|ticket| ticket.code == all[0].code) {
         all.truncate(1);
     }
     all
 }
 
+/// The ticket of guests who are on a list at the gate: no code is made for them, and the number that its people know stands for it. Only what
+/// the product or the booking calls a list is one; everywhere else codes that are not there come later.
+pub(super) fn on_the_list(booking: &BookingIn, product: Option<&ProductIn>) -> Option<Vec<NewTicket>> {
+    let of_product = product.and_then(|product| product.redemption_method.as_deref());
+    let is_list = booking.redemption_method.as_deref().or(of_product) == Some(MANIFEST);
+    if !is_list || !has_number_alone(booking) {
+        return None;
+    }
+    let code = DocumentNumber::new(reference(booking)?.reveal());
+    Some(vec![NewTicket { code, kind: TicketKind::Code, project_id: None, name: None }])
+}
+
+/// Whether a sale may be complete as it is, which its product tells.
+pub(super) fn is_perhaps_on_a_list(booking: &BookingIn) -> bool {
+    booking.redemption_method.is_none() && has_number_alone(booking)
+}
+
+/// Whether a booking has the supplier's number, and neither codes nor a word that there are other ones than those of a list.
+fn has_number_alone(booking: &BookingIn) -> bool {
+    let of_units = booking.unit_items.iter().flatten().filter_map(|unit| unit.ticket.as_ref());
+    let is_bare = |ticket: &TicketIn| {
+        ticket.delivery_options.iter().flatten().count() == 0
+            && ticket.redemption_method.as_deref().is_none_or(|method| method == MANIFEST)
+    };
+    let has_number = booking.supplier_reference.as_deref().is_some_and(|number| !number.is_empty());
+    has_number && of_units.chain(&booking.voucher).all(is_bare)
+}
+
 fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {
-    if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0
-    {
+    if ticket.redemption_method.as_deref() == Some(MANIFEST) && ticket.delivery_options.iter().flatten().count() == 0 {
         // A list of names at the gate: no code, but the number that its people know.
         let code = DocumentNumber::new(reference(booking)?.reveal());
         return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });
@@ -216,8 +242,8 @@ pub(super) fn unit_id(terms: &BackendTerms, product: Option<&ProductIn>, option:
 /// The time that was chosen of those on offer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chosen {
-    /// This one.
-    One(String),
+    /// This one: its id, and when it begins.
+    One(String, Option<String>),
     /// What was meant has no room.
     Full,
     /// What was meant has room, and can no longer be booked.
@@ -230,9 +256,15 @@ pub(super) enum Chosen {
     Untold,
 }
 
-/// Chooses at `now`, by the supplier's clock; `told` is the time that the channel named.
-pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>, now: UnixMillis) -> Chosen {
-    let mut offered: Vec<&AvailabilityIn> = offered.iter().filter(|one| one.id.is_some()).collect();
+/// Chooses for a day, which is counted in this zone, at `now`, by the supplier's clock; `told` is the time that the channel named.
+pub(super) fn choose(
+    offered: &[AvailabilityIn],
+    (day, zone): (Date, TimeZone),
+    slot: &Slot,
+    told: Option<&str>,
+    now: UnixMillis,
+) -> Chosen {
+    let mut offered = of_day(offered, day, zone);
     offered.sort_by_key(|one| one.local_date_time_start.clone());
     let meant: Vec<&AvailabilityIn> = match slot {
         Slot::Only | Slot::First => offered,
@@ -250,10 +282,38 @@ pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>
     let free = meant.iter().copied().find(|one| has_room(one) && !is_closed(one, now));
     match (slot, free) {
         (Slot::Only, _) if !is_one => Chosen::Several,
-        (_, Some(free)) => free.id.clone().map_or(Chosen::NoneAt, Chosen::One),
+        (_, Some(free)) => match free.id.clone() {
+            Some(id) => Chosen::One(id, free.local_date_time_start.clone()),
+            None => Chosen::NoneAt,
+        },
         (_, None) if meant.iter().any(has_room) => Chosen::Closed,
         (_, None) => Chosen::Full,
     }
+}
+
+/// Of the times on offer those of one day. A supplier may answer about other days than it was asked about, and whoever is booked for one of
+/// those stands before the gate in vain. A time that names no day is of the day that was asked about.
+fn of_day(offered: &[AvailabilityIn], day: Date, zone: TimeZone) -> Vec<&AvailabilityIn> {
+    let on = |day_of: &dyn Fn(&AvailabilityIn) -> Option<Date>| -> Vec<&AvailabilityIn> {
+        let is_meant = |one: &&AvailabilityIn| one.id.is_some() && day_of(one).is_none_or(|named| named == day);
+        offered.iter().filter(is_meant).collect()
+    };
+    let there = on(&|one| day_in(one, zone));
+    // Some write the time of the place as if it were UTC.
+    if there.is_empty() { on(&written_day) } else { there }
+}
+
+/// The day of a time as it is written.
+fn written_day(slot: &AvailabilityIn) -> Option<Date> {
+    let day = |text: &String| Date::parse(text.get(..10)?);
+    slot.local_date_time_start.as_ref().and_then(day).or_else(|| slot.local_date.as_ref().and_then(day))
+}
+
+/// The day of a time at the place: one that is told in UTC may be of the day beside the one that is written.
+fn day_in(slot: &AvailabilityIn, zone: TimeZone) -> Option<Date> {
+    let in_utc = slot.local_date_time_start.as_deref().filter(|start| start.ends_with('Z'));
+    let moment = in_utc.and_then(UnixMillis::parse_rfc3339);
+    moment.map(|at| zone.date_of(at)).or_else(|| written_day(slot))
 }
 
 /// Whether the last moment has passed at which a slot can be booked.
@@ -284,6 +344,10 @@ pub(super) struct Visit<'a> {
 
 /// Whether a booking is for another day or time, as far as it says for which.
 pub(super) fn is_another_visit(found: &BookingIn, visit: Visit<'_>) -> bool {
+    // What was chosen is held against the day, too: that the supplier booked it says nothing of the guest's day.
+    if visit.chosen.and_then(|(_, begins)| begins).is_some_and(|begins| is_another_day(begins, visit.date)) {
+        return true;
+    }
     let slot = found.availability.as_ref();
     let Some(start) = slot.and_then(|slot| slot.local_date_time_start.as_deref().or(slot.local_date.as_deref())) else {
         let id = found.availability_id.as_deref();
@@ -292,22 +356,26 @@ pub(super) fn is_another_visit(found: &BookingIn, visit: Visit<'_>) -> bool {
     if let Some((_, Some(chosen))) = visit.chosen {
         return !same_start(chosen, start);
     }
-    // Told in UTC it may stand under the day beside it.
-    let beside = i64::from(start.ends_with('Z'));
-    let is_day = |date: Date| {
-        let day = start.get(..10).and_then(Date::parse);
-        day.is_none_or(|day| day.days_since(date).abs() <= beside)
-    };
     let clock = start.split_once('T').map(|(_, clock)| clock);
-    visit.date.is_some_and(|date| !is_day(date))
-        || visit.time.is_some_and(|time| clock.is_some_and(|clock| beside == 0 && !clock.starts_with(time)))
+    let is_another_time = |time| clock.is_some_and(|clock| !start.ends_with('Z') && !clock.starts_with(time));
+    is_another_day(start, visit.date) || visit.time.is_some_and(is_another_time)
 }
 
-/// Whether two texts name one start: to the minute as they stand, or the same moment.
+/// Whether a start is on another day than is meant, as far as it names one. Told in UTC it may stand under the day beside it.
+fn is_another_day(start: &str, meant: Option<Date>) -> bool {
+    let beside = i64::from(start.ends_with('Z'));
+    let day = start.get(..10).and_then(Date::parse);
+    meant.zip(day).is_some_and(|(meant, day)| day.days_since(meant).abs() > beside)
+}
+
+/// Whether two texts name one start: to the minute as they stand, by the day alone where one names no more, or the same moment.
 fn same_start(a: &str, b: &str) -> bool {
     let minute = |text: &str| text.get(..16).map(str::to_owned);
     let moment = UnixMillis::parse_rfc3339;
-    minute(a) == minute(b) || a.get(..10) == Some(b) || moment(a).is_some_and(|at| moment(b) == Some(at))
+    a == b
+        || minute(a).is_some_and(|at| minute(b) == Some(at))
+        || a.get(..10) == Some(b)
+        || moment(a).is_some_and(|at| moment(b) == Some(at))
 }
 
 /// Whom the supplier may expect.

@@ -14,7 +14,7 @@ use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::quoted::FreeText;
-use ticketbridge_core::time::{Millis, UnixMillis};
+use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
 use super::answer::{self, Heard};
 use super::calls;
@@ -31,6 +31,8 @@ const CALLS_MAX: u32 = 24;
 const WRITES_MAX: u32 = 2;
 /// What is said of a booking that is not for the visit that was asked for.
 const OTHER_VISIT: &str = "the supplier holds another day or time";
+/// And of one for other guests than were told.
+const OTHER_UNIT: &str = "the supplier holds units of another kind";
 /// A hold that ends within this time is lengthened before it is confirmed.
 const HOLD_MARGIN: Millis = Millis::seconds(60);
 
@@ -77,11 +79,14 @@ enum Ask {
 #[derive(Default)]
 struct Sent {
     calls: u32,
+    product: u32,
     slots: u32,
     reserve: u32,
     extend: u32,
     confirm: u32,
     cancel: u32,
+    /// Confirmations that the supplier has refused in so many words.
+    refused: u32,
 }
 
 pub(super) struct Talk<'a> {
@@ -94,15 +99,21 @@ pub(super) struct Talk<'a> {
     ask: Ask,
     attempt: u32,
     product: Option<ProductIn>,
+    /// The day whose times were asked for.
+    day: Option<Date>,
     /// The slot that was chosen: its id, and when it begins.
     availability: Option<(String, Option<String>)>,
     /// What is held under the present uuid, while it is a hold.
     held: Option<BookingIn>,
+    /// What is sold under it, while the product is asked whether codes come at all.
+    sold: Option<BookingIn>,
     /// The moment of the last answer, by the clock of whoever gave it.
     their_now: Option<UnixMillis>,
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// Why nobody knows what became of the last confirmation.
+    trouble: Option<String>,
     /// What it answered to a write, which its books have still to show.
     said: Option<TicketFacts>,
     /// What it keeps of the price of what was cancelled.
@@ -132,7 +143,7 @@ impl<'a> Talk<'a> {
         };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, said, keeps, remark, end) = (None, None, None, None, None, None, None);
-        let (held, their_now, is_astray) = (None, None, false);
+        let (day, held, sold, trouble, their_now, is_astray) = (None, None, None, None, None, false);
         Self {
             octo,
             order,
@@ -143,11 +154,14 @@ impl<'a> Talk<'a> {
             ask,
             attempt,
             product,
+            day,
             availability,
             held,
+            sold,
             their_now,
             sent,
             refusal,
+            trouble,
             said,
             keeps,
             remark,
@@ -178,6 +192,8 @@ impl<'a> Talk<'a> {
     fn unknown(&mut self, why: impl Into<FreeText>) {
         self.ends(CallResult::Unknown { why: why.into() });
     }
+    /// Again later. A supplier that names the time is left alone until then, also with the read that would tell what became of a write: whoever
+    /// comes again begins with that read.
     fn retry(&mut self, why: impl Into<FreeText>, after: Option<Millis>) {
         self.ends(CallResult::Retry { why: why.into(), after });
     }
@@ -205,6 +221,16 @@ impl<'a> Talk<'a> {
         let held = found.unit_items.as_ref().map_or(0, Vec::len);
         let mut copies = self.order.units_maybe_ticketed(self.booking);
         copies.find(|copies| self.units_for(*copies) == held).unwrap_or(self.order.quantity)
+    }
+
+    /// The day of the visit; today, where none is named.
+    fn visit_day(&self, cx: &Context<'_>) -> Date {
+        self.booking.visit_date.unwrap_or_else(|| self.zone().date_of(cx.now))
+    }
+
+    /// In which zone the product's days are counted.
+    fn zone(&self) -> TimeZone {
+        map::zone_of(self.product.as_ref(), self.octo.time_zone)
     }
 
     fn option_id(&self) -> &str {
@@ -329,6 +355,9 @@ impl<'a> Talk<'a> {
             self.remark = self.sold_below_cost(found);
             return self.done(facts);
         }
+        if self.asks_whether_codes_come(found) {
+            return;
+        }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
             let reason = "given up: there were no tickets in time, and the booking was taken back".into();
             return self.take_back(Goal::Release { reason, at_once: false });
@@ -338,6 +367,11 @@ impl<'a> Talk<'a> {
             Standing::Held if self.ask == Ask::Proof => self.pending(cx),
             Standing::Held if self.sent.confirm >= WRITES_MAX && map::ends_before(found, self.now_there(cx)) => {
                 self.take_back(Goal::Renew);
+            }
+            // A supplier in trouble has refused nothing. The place is kept, and the next attempt begins with a read and confirms it again.
+            Standing::Held if self.sent.confirm >= WRITES_MAX && self.sent.refused < WRITES_MAX => {
+                let why = self.trouble.take().unwrap_or_else(|| "the hold stays a hold".to_owned());
+                self.unknown(format!("the supplier has not confirmed yet: {why}"));
             }
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
@@ -377,9 +411,13 @@ impl<'a> Talk<'a> {
             Some(TicketFacts::Issued { .. }) if self.is_another_visit(found) => {
                 self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
             }
+            Some(TicketFacts::Issued { .. }) if self.is_another_unit(found) => {
+                self.ends(CallResult::Astray { why: OTHER_UNIT.into() });
+            }
             // Whoever is to take them back will.
             Some(facts) if self.comes_too_late(&facts, cx) => self.pending(cx),
             Some(facts) => self.done(facts),
+            None if self.asks_whether_codes_come(found) => {}
             None => self.pending(cx),
         }
     }
@@ -389,8 +427,22 @@ impl<'a> Talk<'a> {
         if let Some(at) = map::used_at(found, self.terms.redeem_when) {
             return Some(TicketFacts::Redeemed { at: Some(at) });
         }
-        let tickets = map::tickets(found, &self.octo.formats, self.copies_of(found))?;
+        let coded = map::tickets(found, &self.octo.formats, self.copies_of(found));
+        let tickets = coded.or_else(|| map::on_the_list(found, self.product.as_ref()))?;
         Some(TicketFacts::Issued { backend_ref: map::reference(found), tickets })
+    }
+
+    /// A sale without any code is complete where the product's guests are on a list at the gate, and no other: so the product is asked, once.
+    fn asks_whether_codes_come(&mut self, found: &BookingIn) -> bool {
+        let asks = self.product.is_none()
+            && self.sent.product == 0
+            && map::standing(found) == Standing::Confirmed
+            && map::is_perhaps_on_a_list(found);
+        if asks {
+            self.sold = Some(found.clone());
+            self.ask = Ask::Product;
+        }
+        asks
     }
 
     /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
@@ -446,6 +498,7 @@ impl<'a> Talk<'a> {
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
         (self.availability, self.held, self.refusal, self.said) = (None, None, None, None);
+        self.trouble = None;
         self.ask = Ask::Find;
     }
 
@@ -496,6 +549,8 @@ impl<'a> Talk<'a> {
             ("the supplier holds another product".to_owned(), true)
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
             ("the supplier holds another option".to_owned(), true)
+        } else if self.is_another_unit(found) {
+            (OTHER_UNIT.to_owned(), true)
         } else if self.is_another_visit(found) {
             (OTHER_VISIT.to_owned(), true)
         } else {
@@ -513,6 +568,12 @@ impl<'a> Talk<'a> {
         let chosen = self.availability.as_ref().map(|(id, start)| (id.as_str(), start.as_deref()));
         let visit = map::Visit { date: self.booking.visit_date, time, chosen };
         map::is_another_visit(found, visit)
+    }
+
+    /// Whether a booking is for guests of another kind, whom another price is asked of, as far as it is known which kind is ours.
+    fn is_another_unit(&self, found: &BookingIn) -> bool {
+        let named = found.unit_items.iter().flatten().filter_map(|unit| unit.unit_id.as_deref());
+        self.unit_id().is_ok_and(|ours| named.into_iter().any(|theirs| theirs != ours))
     }
 
     fn give_back(&mut self, reason: String) {
@@ -559,13 +620,14 @@ impl<'a> Talk<'a> {
             Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
                 ("read", calls::read(octo, &uuid)?)
             }
-            Ask::Product => ("product", calls::product(octo, self.product_id)?),
+            Ask::Product => {
+                self.sent.product += 1;
+                ("product", calls::product(octo, self.product_id)?)
+            }
             Ask::Slots => {
                 self.sent.slots += 1;
-                let date = self
-                    .booking
-                    .visit_date
-                    .unwrap_or_else(|| map::zone_of(self.product.as_ref(), octo.time_zone).date_of(cx.now));
+                let date = self.visit_day(cx);
+                self.day = Some(date);
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 (
@@ -617,7 +679,10 @@ impl<'a> Talk<'a> {
         map::unit_id(&self.terms, self.product.as_ref(), self.option_id())
     }
 
-    fn heard_product(&mut self, heard: Heard<ProductIn>) {
+    fn heard_product(&mut self, heard: Heard<ProductIn>, cx: &Context<'_>) {
+        if let Some(sold) = self.sold.take() {
+            return self.heard_of_codes(heard, sold, cx);
+        }
         match heard {
             Heard::Said(product) if product.id == self.product_id => {
                 let needs_slot = product.availability_required;
@@ -642,16 +707,35 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// What is sold stands, whatever is said of its product: where that says nothing, codes are waited for.
+    fn heard_of_codes(&mut self, heard: Heard<ProductIn>, sold: BookingIn, cx: &Context<'_>) {
+        match heard {
+            Heard::Said(product) => {
+                self.product = (product.id == self.product_id).then_some(product);
+                self.stands(sold, cx);
+            }
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Absent(_)
+            | Heard::Refused(_)
+            | Heard::OtherWords(_)
+            | Heard::SlotGone(_)
+            | Heard::Misconfigured(_)
+            | Heard::Later(_, None)
+            | Heard::Unclear(_) => self.stands(sold, cx),
+        }
+    }
+
     fn heard_slots(&mut self, heard: Heard<Vec<AvailabilityIn>>, cx: &Context<'_>) {
         let slots = match heard {
             Heard::Said(slots) => slots,
             Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
             other => return self.not_carried_out(other),
         };
-        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref(), self.now_there(cx)) {
-            map::Chosen::One(id) => {
-                let start = slots.iter().find(|slot| slot.id.as_deref() == Some(&*id));
-                let start = start.and_then(|slot| slot.local_date_time_start.clone());
+        let day = self.day.unwrap_or_else(|| self.visit_day(cx));
+        let told = self.booking.visit_time.as_deref();
+        match map::choose(&slots, (day, self.zone()), &self.terms.slot, told, self.now_there(cx)) {
+            map::Chosen::One(id, start) => {
                 self.availability = Some((id, start));
                 self.ask = Ask::Reserve;
             }
@@ -674,7 +758,8 @@ impl<'a> Talk<'a> {
             Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
             Heard::Said(found) => self.has_the_word(&found, Ask::AfterReserve),
             // "Used already": by an earlier request of ours. What it became is read.
-            Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
+            Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(_, None) => self.ask = Ask::AfterReserve,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
             // Perhaps it says that the uuid is used already.
             Heard::OtherWords(why) => {
                 self.refusal = Some(why);
@@ -707,9 +792,14 @@ impl<'a> Talk<'a> {
             | Heard::SlotGone(why)
             | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
+                self.sent.refused += 1;
                 self.ask = Ask::AfterConfirm;
             }
-            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterConfirm,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Unclear(why) | Heard::Later(why, None) => {
+                self.trouble = Some(why);
+                self.ask = Ask::AfterConfirm;
+            }
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
         }
     }
@@ -727,7 +817,8 @@ impl<'a> Talk<'a> {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterCancel;
             }
-            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterCancel,
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Unclear(_) | Heard::Later(_, None) => self.ask = Ask::AfterCancel,
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
         }
     }
@@ -752,8 +843,9 @@ impl<'a> Talk<'a> {
         let in_doubt = self.sent.reserve + self.sent.confirm + self.sent.cancel > 0;
         match heard {
             Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
-            Heard::Later(why, _) | Heard::Unclear(why) | Heard::OtherWords(why) if in_doubt => self.unknown(why),
-            Heard::Later(why, after) => self.retry(why, after),
+            Heard::Later(why, after @ Some(_)) => self.retry(why, after),
+            Heard::Later(why, None) | Heard::Unclear(why) | Heard::OtherWords(why) if in_doubt => self.unknown(why),
+            Heard::Later(why, after @ None) => self.retry(why, after),
             Heard::Unclear(why) | Heard::OtherWords(why) => self.retry(why, None),
             Heard::Said(_) => self.unknown("the supplier's answer was not expected"),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
@@ -798,7 +890,7 @@ impl Conversation for Talk<'_> {
                 let heard = booking();
                 self.heard_read(heard, cx);
             }
-            Ask::Product => self.heard_product(answer::read(response)),
+            Ask::Product => self.heard_product(answer::read(response), cx),
             Ask::Slots => self.heard_slots(answer::read(response), cx),
             Ask::Reserve => {
                 let heard = booking();
@@ -806,6 +898,7 @@ impl Conversation for Talk<'_> {
             }
             Ask::Extend => match booking() {
                 Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+                Heard::Later(why, after @ Some(_)) => self.retry(why, after),
                 // Whether it was lengthened or not, it is confirmed now.
                 Heard::Said(_)
                 | Heard::Absent(_)
@@ -813,7 +906,7 @@ impl Conversation for Talk<'_> {
                 | Heard::OtherWords(_)
                 | Heard::SlotGone(_)
                 | Heard::Misconfigured(_)
-                | Heard::Later(..)
+                | Heard::Later(_, None)
                 | Heard::Unclear(_) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Confirm },
             },
             Ask::Confirm => {
@@ -849,7 +942,10 @@ impl Conversation for Talk<'_> {
             },
             Silence::Unknown(why) => match self.ask {
                 Ask::Reserve => return self.ask = Ask::AfterReserve,
-                Ask::Confirm => return self.ask = Ask::AfterConfirm,
+                Ask::Confirm => {
+                    self.trouble = Some(why.to_string());
+                    return self.ask = Ask::AfterConfirm;
+                }
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend if self.product.is_none() => return self.ask = Ask::Product,
                 Ask::Extend => return self.ask = Ask::Confirm,

@@ -84,10 +84,12 @@ enum Say {
     Cut(Value, usize),
     Err(u16, Value),
     Html(u16),
+    /// A status, and the seconds after which it is worth coming again.
+    After(u16, &'static str),
     Lost,
     NotSent,
 }
-use Say::{Cut, Err as Refuse, Html, Lost, NotSent, Ok as Answer};
+use Say::{After, Cut, Err as Refuse, Html, Lost, NotSent, Ok as Answer};
 
 struct Story {
     backend: Box<dyn Backend>,
@@ -163,6 +165,11 @@ impl Story {
                 }
                 Refuse(status, body) => talk.answered(&respond(*status, Bytes::from(body.to_string())), &cx),
                 Html(status) => talk.answered(&respond(*status, Bytes::from_static(b"<html>oops</html>")), &cx),
+                After(status, seconds) => {
+                    let mut response = respond(*status, Bytes::new());
+                    response.headers.insert(http::header::RETRY_AFTER, http::HeaderValue::from_static(seconds));
+                    talk.answered(&response, &cx);
+                }
                 Lost => talk.unanswered(Silence::Unknown("no full answer".into())),
                 NotSent => talk.unanswered(Silence::NotSent("no connection".into())),
             }
@@ -540,6 +547,8 @@ fn what_is_not_what_was_asked_for_is_given_back() {
     test["testMode"] = json!(true);
     let mut other = booking(1, "ON_HOLD");
     other["productId"] = json!("P2");
+    let mut children = booking(1, "ON_HOLD");
+    children["unitItems"][3]["unitId"] = json!("u-child");
     let slot = |id: &str, start: Option<&str>| {
         let mut held = booking(1, "ON_HOLD");
         held["availabilityId"] = json!(id);
@@ -551,6 +560,7 @@ fn what_is_not_what_was_asked_for_is_given_back() {
         (three, "quantity_differs"),
         (test, "test_mode"),
         (other, "the supplier holds another product"),
+        (children, "the supplier holds units of another kind"),
         (slot("x", Some("2027-01-01T00:00:00+08:00")), other_visit),
         (slot("x", Some("2026-12-01T17:00:00+08:00")), other_visit),
         (slot("2027-01-01T00:00:00+08:00", None), other_visit),
@@ -590,6 +600,37 @@ fn a_booking_of_another_day_is_not_adopted_and_the_same_moment_is_the_same_day()
     assert!(matches!(result, CallResult::Astray { .. }), "{result:?}");
 }
 
+/// Another kind of guest has another price, and may not be let in alone.
+#[test]
+fn a_booking_for_guests_of_another_kind_is_not_adopted() {
+    let children = |status: &str| {
+        let mut found = booking(1, status);
+        for unit in found["unitItems"].as_array_mut().unwrap() {
+            unit["unitId"] = json!("u-child");
+        }
+        ("read", Answer(found))
+    };
+    let off = || Answer(booking(1, "CANCELLED"));
+    for status in ["ON_HOLD", "CONFIRMED"] {
+        let said = reason(Story::again().play(&[children(status), ("cancel", off()), ("read", off())]));
+        assert_eq!(said, "the supplier holds units of another kind");
+    }
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    let result = look.play(&[children("CONFIRMED")]);
+    assert!(matches!(result, CallResult::Astray { .. }), "whoever only looks gives nothing back: {result:?}");
+    // Which kind is ours is not known yet, or not said there.
+    let mut any = Story::again();
+    if let product::Ticketing::Backend { terms, .. } = &mut any.order.rules.booking.ticketing {
+        terms.units.clear();
+    }
+    assert_eq!(codes(&any.play(&[children("CONFIRMED")])).len(), 4);
+    let mut silent = booking(1, "CONFIRMED");
+    for unit in silent["unitItems"].as_array_mut().unwrap() {
+        unit["unitId"] = Value::Null;
+    }
+    assert_eq!(codes(&Story::again().play(&[("read", Answer(silent))])).len(), 4);
+}
+
 #[test]
 fn days_are_counted_in_the_zone_that_the_product_names() {
     for (zone, day) in [
@@ -612,7 +653,7 @@ fn whoever_waits_for_codes_reads_and_reserves_nothing_again() {
     bare["unitItems"].as_array_mut().unwrap().iter_mut().for_each(|unit| unit["ticket"] = Value::Null);
     for state in [TicketingState::Requested, TicketingState::Unknown] {
         let look = Story::of(TicketOp::Query, state);
-        let result = look.play(&[("read", Answer(bare.clone()))]);
+        let result = look.play(&[("read", Answer(bare.clone())), ("product", Answer(product()))]);
         assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "{result:?}");
         let result = look.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
         assert_eq!(codes(&result).len(), 4);
@@ -1031,14 +1072,77 @@ fn a_slot_is_chosen_as_configured() {
     let offered: Vec<super::wire::AvailabilityIn> =
         serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
     use super::map::Chosen;
-    let choose = |offered: &[_], slot: &Slot, told| super::map::choose(offered, slot, told, fixture::NOW);
-    assert_eq!(choose(&offered, &Slot::First, None), Chosen::One("12:00".into()), "the earliest with room");
-    assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), Chosen::One("14:00".into()));
+    let day = (Date::parse("2026-12-01").unwrap(), TimeZone::UTC);
+    let choose = |offered: &[_], slot: &Slot, told| super::map::choose(offered, day, slot, told, fixture::NOW);
+    let one = |time: &str| Chosen::One(time.into(), Some(format!("2026-12-01T{time}:00+08:00")));
+    assert_eq!(choose(&offered, &Slot::First, None), one("12:00"), "the earliest with room");
+    assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), one("14:00"));
     assert_eq!(choose(&offered, &Slot::At("10:00".into()), None), Chosen::Full);
     assert_eq!(choose(&offered, &Slot::At("11:00".into()), None), Chosen::NoneAt);
     assert_eq!(choose(&offered, &Slot::Only, None), Chosen::Several);
-    assert_eq!(choose(&offered, &Slot::Channel, Some("14:00")), Chosen::One("14:00".into()));
+    assert_eq!(choose(&offered, &Slot::Channel, Some("14:00")), one("14:00"));
     assert_eq!(choose(&offered, &Slot::Channel, None), Chosen::Untold);
+}
+
+/// A supplier may answer about another day than it was asked about: whoever is booked for that one stands before the gate in vain.
+#[test]
+fn only_a_time_of_the_day_that_was_asked_for_is_chosen() {
+    use super::map::{Chosen, choose};
+    let (day, shanghai) = (Date::parse("2026-12-01").unwrap(), TimeZone::parse("Asia/Shanghai").unwrap());
+    let chosen = |slot: &Slot, starts: &[Value]| {
+        let rows = starts.iter().enumerate().map(|(at, start)| match start {
+            Value::String(_) => json!({ "id": at.to_string(), "localDateTimeStart": start, "available": true }),
+            other => other.clone(),
+        });
+        let rows: Vec<super::wire::AvailabilityIn> = serde_json::from_value(rows.collect()).unwrap();
+        match choose(&rows, (day, shanghai), slot, None, fixture::NOW) {
+            Chosen::One(id, _) => id,
+            other => format!("{other:?}"),
+        }
+    };
+    let week: Vec<Value> = (29..=30)
+        .map(|day| json!(format!("2026-11-{day}T10:00:00+08:00")))
+        .chain((1..=5).map(|day| json!(format!("2026-12-0{day}T10:00:00+08:00"))))
+        .collect();
+    for slot in [Slot::Only, Slot::First, Slot::At("10:00".into())] {
+        assert_eq!(chosen(&slot, &week), "2", "{slot:?} of a whole week");
+        assert_eq!(chosen(&slot, &week[3..]), "NoneAt", "{slot:?} of the days after it");
+    }
+    let first = |starts: &[Value]| chosen(&Slot::First, starts);
+    assert_eq!(first(&[json!("2026-12-01T16:30:00Z"), json!("2026-11-30T16:30:00Z")]), "1", "told in UTC, by the zone");
+    assert_eq!(first(&[json!("2026-12-01T17:00:00Z")]), "0", "the local time, written as if it were UTC");
+    assert_eq!(first(&[json!("2026-12-02T17:00:00Z")]), "NoneAt");
+    let dated = |date: &str| json!({ "id": date, "localDate": date, "available": true });
+    assert_eq!(first(&[dated("2026-12-02"), dated("2026-12-01")]), "2026-12-01", "by the date alone");
+    assert_eq!(first(&[dated("2026-12-02")]), "NoneAt");
+    assert_eq!(
+        first(&[json!({ "id": "any", "available": true })]),
+        "any",
+        "it names no day, so it is of the day asked for"
+    );
+
+    let other = json!([{ "id": "x", "localDateTimeStart": "2026-12-02T00:00:00+08:00", "available": true }]);
+    let said = reason(Story::issue().play(&[("product", Answer(product())), ("availability", Answer(other))]));
+    assert_eq!(said, "no_capacity: the supplier offers nothing at this date and time");
+}
+
+#[test]
+fn a_booking_is_held_against_the_day_also_when_its_time_was_chosen() {
+    use super::map::{Visit, is_another_visit};
+    let found = |start: &str| {
+        let mut found = booking(1, "ON_HOLD");
+        found["availabilityId"] = json!("x");
+        found["availability"] = json!({ "id": "x", "localDateTimeStart": start });
+        serde_json::from_value(found).unwrap()
+    };
+    let is_another = |chosen: &str, start: &str| {
+        let visit = Visit { date: Date::parse("2026-12-01"), time: None, chosen: Some(("x", Some(chosen))) };
+        is_another_visit(&found(start), visit)
+    };
+    assert!(is_another("2026-12-02T10:00:00+08:00", "2026-12-02T10:00:00+08:00"), "chosen, booked, and of another day");
+    assert!(is_another("2026-12-01", "2026-12-08"), "two dates without a time are not one start");
+    assert!(!is_another("2026-12-01", "2026-12-01"));
+    assert!(!is_another("2026-12-01T10:00:00+08:00", "2026-12-01T02:00:00Z"), "the same moment");
 }
 
 #[test]
@@ -1096,7 +1200,7 @@ fn live(
             Answer(body) => talk.answered(&respond(200, body.clone()), &cx),
             Refuse(status, body) => talk.answered(&respond(*status, body.clone()), &cx),
             Html(status) => talk.answered(&respond(*status, Value::Null), &cx),
-            Cut(..) | Lost | NotSent => talk.unanswered("no connection"),
+            Cut(..) | After(..) | Lost | NotSent => talk.unanswered("no connection"),
         }
     }
     assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());
@@ -1124,25 +1228,25 @@ fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
     let calendar = ("/availability/calendar", Answer(day));
     let asked: Vec<_> = begin.iter().cloned().chain([calendar.clone()]).collect();
     assert_eq!(live(&*backend, "P1/O1", &terms, false, &asked), [""; 0]);
-    let held: Vec<_> = asked
-        .iter()
-        .cloned()
-        .chain([
-            ("/availability", Answer(slots())),
-            ("/bookings", Answer(booking(1, "ON_HOLD"))),
-            ("/cancel", Answer(booking(1, "EXPIRED"))),
-        ])
-        .collect();
-    assert_eq!(live(&*backend, "P1/O1", &terms, true, &held), [""; 0]);
+    let free = json!([{ "id": "s", "localDateTimeStart": "2026-11-22T00:00:00+08:00", "available": true }]);
+    let of_free = ("/availability", Answer(free));
+    let hold = |times: (&'static str, Say), held: Value| {
+        let rest = [times, ("/bookings", Answer(held)), ("/cancel", Answer(booking(1, "EXPIRED")))];
+        let script: Vec<_> = asked.iter().cloned().chain(rest).collect();
+        live(&*backend, "P1/O1", &terms, true, &script)
+    };
+    assert_eq!(hold(of_free.clone(), booking(1, "ON_HOLD")), [""; 0]);
+    let mut next_day = booking(1, "ON_HOLD");
+    next_day["availability"] = json!({ "id": "s", "localDateTimeStart": "2026-11-23T00:00:00+08:00" });
+    let found = hold(of_free.clone(), next_day);
+    assert!(found.len() == 1 && found[0].contains("a hold for 2026-11-22 is one for another day"), "{found:?}");
+    let of_another_day: Vec<_> = asked.iter().cloned().chain([("/availability", Answer(slots()))]).collect();
+    let found = live(&*backend, "P1/O1", &terms, true, &of_another_day);
+    assert!(found.len() == 1 && found[0].contains("nothing is held"), "{found:?}");
     let lost: Vec<_> = asked
         .iter()
         .cloned()
-        .chain([
-            ("/availability", Answer(slots())),
-            ("/bookings", Lost),
-            ("/cancel", Lost),
-            ("", Answer(booking(1, "ON_HOLD"))),
-        ])
+        .chain([of_free, ("/bookings", Lost), ("/cancel", Lost), ("", Answer(booking(1, "ON_HOLD")))])
         .collect();
     let again = |says: Vec<(&'static str, Say)>| {
         let script: Vec<_> = lost.iter().cloned().chain(says).collect();
@@ -1293,7 +1397,7 @@ fn settings_are_checked_all_at_once() {
 }
 
 #[test]
-fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
+fn one_number_one_file_or_one_code_for_everybody_is_one_ticket() {
     let all = |ticket: Value| {
         let mut booking = booking(1, "CONFIRMED");
         booking["supplierReference"] = json!("S-77");
@@ -1315,6 +1419,157 @@ fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
     assert_eq!(all(json!({ "redemptionMethod": "MANIFEST", "deliveryOptions": [] })), ["S-77"]);
     let option = |format: &str, value: &str| json!({ "redemptionMethod": "DIGITAL", "deliveryOptions": [{ "deliveryFormat": format, "deliveryValue": value }] });
     assert_eq!(all(option("PDF_URL", "https://supplier.example/t.pdf")), ["https://supplier.example/t.pdf"]);
+    assert_eq!(all(option("QRCODE", "GROUP")), ["GROUP"], "the code of a group lets all of it in");
     // The order is held over these: who of the four is to be let in?
-    assert_eq!(all(option("QRCODE", "SAME")), ["SAME"; 4]);
+    let mut pairs = booking(1, "CONFIRMED");
+    for (at, unit) in pairs["unitItems"].as_array_mut().unwrap().iter_mut().enumerate() {
+        unit["ticket"] = option("QRCODE", ["A", "A", "B", "B"][at]);
+    }
+    assert_eq!(codes(&Story::again().play(&[("read", Answer(pairs))])), ["A", "A", "B", "B"]);
+}
+
+/// Guests who are on a list at the gate have no code, whether the supplier makes ticket objects for them or not.
+#[test]
+fn guests_on_a_list_are_known_by_the_suppliers_number() {
+    let mut listed = product();
+    listed["redemptionMethod"] = json!("MANIFEST");
+    let bare = |methods: Value, ticket: Value| {
+        let mut sold = booking(1, "CONFIRMED");
+        sold["deliveryMethods"] = methods;
+        sold["voucher"] = ticket.clone();
+        for unit in sold["unitItems"].as_array_mut().unwrap() {
+            unit["ticket"] = ticket.clone();
+        }
+        sold
+    };
+    let numbers = |result: CallResult<TicketFacts>| match result {
+        CallResult::Done(TicketFacts::Issued { tickets, .. }) => {
+            assert!(tickets.iter().all(|ticket| ticket.kind == TicketKind::Code));
+            tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect()
+        }
+        CallResult::Done(TicketFacts::Pending { .. }) => vec!["later".to_owned()],
+        other => panic!("{other:?}"),
+    };
+    let at_once = |of_product: &Value, sold: &Value| {
+        numbers(Story::issue().play(&[
+            ("product", Answer(of_product.clone())),
+            ("availability", Answer(slots())),
+            ("reserve", Answer(booking(1, "ON_HOLD"))),
+            ("confirm", Answer(sold.clone())),
+            ("read", Answer(sold.clone())),
+        ]))
+    };
+    for methods in [json!([]), json!(["TICKET"]), json!(["VOUCHER"]), json!(["TICKET", "VOUCHER"]), Value::Null] {
+        for ticket in [Value::Null, json!({ "redemptionMethod": null, "deliveryOptions": [] })] {
+            let sold = bare(methods.clone(), ticket);
+            assert_eq!(at_once(&listed, &sold), ["REF7"], "{sold}");
+            assert_eq!(at_once(&product(), &sold), ["later"], "of no list: codes come later, {sold}");
+        }
+    }
+    let mut nameless = bare(json!([]), Value::Null);
+    nameless["supplierReference"] = Value::Null;
+    assert_eq!(at_once(&listed, &nameless), ["later"], "the number that the gate knows is not there yet");
+    let mut own_word = bare(json!([]), Value::Null);
+    own_word["redemptionMethod"] = json!("DIGITAL");
+    assert_eq!(at_once(&listed, &own_word), ["later"], "the booking's own word counts");
+    // Whoever comes again, or only looks, knows nothing of the product any more.
+    let sold = bare(json!(["TICKET"]), Value::Null);
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    for story in [Story::again(), look] {
+        let asked = |of_product: Say| numbers(story.play(&[("read", Answer(sold.clone())), ("product", of_product)]));
+        assert_eq!(asked(Answer(listed.clone())), ["REF7"]);
+        for said in [Answer(product()), Html(502), Refuse(404, error("NOT_FOUND"))] {
+            assert_eq!(asked(said), ["later"]);
+        }
+    }
+}
+
+/// A supplier in trouble has refused nothing: the place is kept, and asked for again later.
+#[test]
+fn a_confirmation_without_a_clear_answer_is_no_refusal() {
+    let begin = [("read", Answer(booking(1, "ON_HOLD"))), ("product", Answer(product()))];
+    let held = || ("read", Answer(booking(1, "ON_HOLD")));
+    let twice = |first: Say, second: Say| {
+        let rest = [("confirm", first), held(), ("confirm", second), held()];
+        [&begin[..], &rest].concat()
+    };
+    let unclear = [
+        Html(500),
+        Html(502),
+        Html(503),
+        Refuse(503, json!({})),
+        Refuse(429, json!({})),
+        Refuse(408, json!({})),
+        Refuse(425, json!({})),
+        Refuse(400, error("INTERNAL_SERVER_ERROR")),
+        Answer(json!({ "ok": true })),
+        Answer(booking(1, "ON_HOLD")),
+        Lost,
+    ];
+    for said in &unclear {
+        let result = Story::again().play(&twice(said.clone(), said.clone()));
+        assert!(
+            matches!(&result, CallResult::Unknown { why } if why.reveal().contains("has not confirmed yet")),
+            "{result:?}"
+        );
+    }
+    let no = || Refuse(400, error("UNPROCESSABLE_ENTITY"));
+    for (first, second) in [(no(), Lost), (Lost, no())] {
+        let result = Story::again().play(&twice(first, second));
+        assert!(matches!(result, CallResult::Unknown { .. }), "refused once, and once unclear: {result:?}");
+    }
+    let back = [("cancel", Answer(booking(1, "CANCELLED"))), ("read", Answer(booking(1, "CANCELLED")))];
+    let said = reason(Story::again().play(&[&twice(no(), no())[..], &back].concat()));
+    assert_eq!(said, "the supplier does not confirm: UNPROCESSABLE_ENTITY: no");
+    // The next attempt finds the hold, and lengthens it where it ends soon.
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:00:30Z");
+    let next = Story::again().play(&[
+        ("read", Answer(short)),
+        ("extend", Answer(booking(1, "ON_HOLD"))),
+        ("product", Answer(product())),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&next).len(), 4);
+}
+
+/// A supplier that says when to come again is left alone until then; whoever comes again reads first, so nothing is done twice.
+#[test]
+fn a_supplier_that_names_the_time_is_left_alone_until_then() {
+    let later = |result: CallResult<TicketFacts>| match result {
+        CallResult::Retry { after: Some(after), .. } => after,
+        other => panic!("{other:?}"),
+    };
+    let begin = [("product", Answer(product())), ("availability", Answer(slots()))];
+    let held = ("reserve", Answer(booking(1, "ON_HOLD")));
+    let live = ("read", Answer(booking(1, "CONFIRMED")));
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:00:30Z");
+    for status in [429, 503] {
+        let wait = || After(status, "8");
+        let issue = |rest: &[(&'static str, Say)]| later(Story::issue().play(&[&begin[..], rest].concat()));
+        let cancel = |rest: &[(&'static str, Say)]| {
+            let story = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+            later(story.play(&[std::slice::from_ref(&live), rest].concat()))
+        };
+        for after in [
+            issue(&[("reserve", wait())]),
+            issue(&[("reserve", Lost), ("read", wait())]),
+            issue(&[held.clone(), ("confirm", wait())]),
+            issue(&[held.clone(), ("confirm", Lost), ("read", wait())]),
+            issue(&[held.clone(), ("confirm", Answer(booking(1, "CONFIRMED"))), ("read", wait())]),
+            issue(&[("reserve", Answer(short.clone())), ("extend", wait())]),
+            cancel(&[("cancel", wait())]),
+            cancel(&[("cancel", Lost), ("read", wait())]),
+            later(Story::again().play(&[("read", wait())])),
+        ] {
+            assert_eq!(after, Millis::seconds(8), "{status}");
+        }
+        // Without a time, or with none to wait, a read may follow at once.
+        for said in [Html(status), After(status, "0")] {
+            let rest = [held.clone(), ("confirm", said), live.clone()];
+            assert_eq!(codes(&Story::issue().play(&[&begin[..], &rest].concat())).len(), 4, "{status}");
+        }
+    }
 }

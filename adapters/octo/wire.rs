@@ -120,6 +120,8 @@ pub(super) struct ProductIn {
     pub(super) options: Vec<OptionIn>,
     #[serde(default)]
     pub(super) delivery_formats: Vec<String>,
+    /// How its guests are known at the gate.
+    pub(super) redemption_method: Option<String>,
     pub(super) instant_confirmation: Option<bool>,
     pub(super) instant_delivery: Option<bool>,
 }
@@ -215,6 +217,8 @@ pub(super) struct BookingIn {
     pub(super) option_id: Option<String>,
     pub(super) availability_id: Option<String>,
     pub(super) availability: Option<AvailabilityIn>,
+    /// How its guests are known at the gate, where the supplier says it of a booking as well.
+    pub(super) redemption_method: Option<String>,
     #[serde(default)]
     pub(super) delivery_methods: Option<Vec<String>>,
     pub(super) voucher: Option<TicketIn>,

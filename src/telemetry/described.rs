@@ -102,6 +102,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     (Kind::Gauge, "ticketbridge_delivery_oldest_age_seconds", "Age of the oldest delivery, by destination and state"),
     (Kind::Counter, "ticketbridge_hints_in_vain_total", "Hints of back-ends after which nothing was new"),
     (Kind::Counter, "ticketbridge_hints_total", "Hints of back-ends that something has changed"),
+    (
+        Kind::Counter,
+        "ticketbridge_holds_not_given_back_total",
+        "Places that a back-end may have kept for nobody until they ran out, by back-end",
+    ),
     (Kind::Histogram, "ticketbridge_inbound_call_duration_seconds", "Time until a channel was answered"),
     (Kind::Counter, "ticketbridge_inbound_calls_total", "Channels' calls, by channel, call and outcome"),
     (Kind::Gauge, "ticketbridge_job_last_run_timestamp_seconds", "When a housekeeping job has ended last, by job"),

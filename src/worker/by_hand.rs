@@ -8,6 +8,7 @@ use ticketbridge_store::{Job, Ready};
 
 use crate::engine::EngineError;
 use crate::worker::lanes::Seat;
+use crate::worker::still_held::Place;
 use crate::worker::{LEASE, Worker};
 
 /// Nobody else is there who could take a delivery over.
@@ -69,7 +70,7 @@ impl Worker {
     /// Gives back what resellers have let go.
     pub(crate) async fn give_all_back(&self) {
         for (order, booking) in self.let_go() {
-            self.give_back_or_log(&order, &booking).await;
+            self.give_back_or_wait(Place::new(order, booking)).await;
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Ahead, Job, LaneRoom, Tx};
 use tokio::sync::watch;
@@ -248,11 +249,14 @@ impl Worker {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = self.engine.let_go().told() => {}
+                () = self.something_still_held() => {}
                 () = stop.cancelled() => {}
             }
             for (order, booking) in self.let_go() {
                 self.release(order, booking);
             }
+            // Each goes its own way.
+            drop(self.give_back_what_is_due());
         }
     }
 
@@ -284,6 +288,7 @@ impl Worker {
         loop {
             let deadlines = self.pass_due_deadlines().await?;
             self.give_all_back().await;
+            join_all(self.give_back_what_is_due()).await;
             let jobs = self.claim(CLAIM_MAX).await?;
             if jobs.is_empty() && deadlines == 0 {
                 return Ok(done);

@@ -192,6 +192,26 @@ async fn no_room_is_no_error_and_leaves_nothing_behind() {
     assert_eq!(books(&bridge, |books| books.all().count()), 0);
 }
 
+/// A supplier that answers about another day than it was asked about has nothing on this one.
+#[tokio::test]
+async fn a_time_of_another_day_is_not_booked() {
+    for hold_at in ["booking", "ticketing"] {
+        let bridge = start(&format!("hold_at = \"{hold_at}\"\n")).await;
+        let slot = json!([{ "id": "slot.LAKE.20261202.0000", "localDateTimeStart": "2026-12-02T00:00:00+08:00",
+            "available": true, "status": "AVAILABLE" }]);
+        bridge.partners.always("/availability", Outcome::Says(200, slot));
+        bridge.sell("V100").await;
+        let answer = create(&bridge, "R100", "V100").await;
+        assert_eq!(answer["data"]["error_code"] == 0, hold_at == "ticketing", "{answer}");
+        bridge.drain().await;
+        assert_eq!(books(&bridge, |books| books.all().count()), 0, "nothing is held, and nothing sold");
+        if hold_at == "ticketing" {
+            assert_eq!(state(&bridge).await, TicketingState::Failed);
+            assert_eq!(bridge.order("V100").await["attention"]["kind"], "no_capacity");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_the_supplier_made_of_it_is_compared_and_given_back() {
     for set in [(|books: &mut Books| books.switches.loses_units = 1) as fn(&mut Books), |books| {
@@ -655,6 +675,79 @@ async fn a_supplier_that_does_not_answer_a_hold_lets_the_channel_come_again() {
     assert_eq!(second["data"]["error_code"], 0, "{second}");
     bridge.drain().await;
     assert_eq!(live(&bridge, &order(&bridge).await), 1);
+}
+
+/// The reservation took effect, and for a while nothing can be asked: the place is asked for until it reads as gone, since a place that is
+/// kept for nobody is one that no guest gets.
+#[tokio::test]
+async fn a_place_that_is_kept_for_nobody_is_given_back_once_the_supplier_can_be_asked_again() {
+    let bridge = start("hold_at = \"booking\"\n").await;
+    bridge.sell("V100").await;
+    bridge.partners.next("/octo/bookings", Outcome::Interrupted);
+    bridge.partners.always("/octo/bookings/", Outcome::Says(500, json!({})));
+    let reads = || bridge.partners.sent("/octo/bookings/").len();
+    let answer = create(&bridge, "R100", "V100").await;
+    assert_ne!(answer["data"]["error_code"], 0, "{answer}");
+    until(|| reads() >= 2).await;
+    for _ in 0..3 {
+        pass(&bridge, 4, Millis::seconds(5)).await;
+    }
+    let held = || books(&bridge, |books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(held(), [Status::OnHold], "nothing has reached it yet");
+    let tries = reads();
+    assert!((3..=6).contains(&tries), "each try is later than the one before: {tries}");
+    bridge.partners.recover();
+    pass(&bridge, 6, Millis::seconds(10)).await;
+    assert_eq!(held(), [Status::Cancelled], "given back long before it ran out");
+    let asked = reads();
+    pass(&bridge, 4, Millis::minutes(5)).await;
+    assert_eq!(reads(), asked, "and asked about no more");
+}
+
+/// Whoever comes again asks for the same place: what is left to do of the first time does not take it from him.
+#[tokio::test]
+async fn a_guest_who_comes_again_keeps_the_place_that_was_to_be_given_back() {
+    let bridge = start("hold_at = \"booking\"\n").await;
+    bridge.sell("V100").await;
+    bridge.partners.next("/octo/bookings", Outcome::Interrupted);
+    bridge.partners.always("/octo/bookings/", Outcome::Says(500, json!({})));
+    let first = create(&bridge, "R100", "V100").await;
+    assert_ne!(first["data"]["error_code"], 0, "{first}");
+    until(|| bridge.partners.sent("/octo/bookings/").len() >= 2).await;
+    pass(&bridge, 1, Millis::seconds(1)).await;
+    bridge.partners.recover();
+    let second = create(&bridge, "R100", "V100").await;
+    assert_eq!(second["data"]["error_code"], 0, "{second}");
+    pass(&bridge, 10, Millis::seconds(30)).await;
+    let all = books(&bridge, |books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(all, [Status::Confirmed], "one hold, adopted and sold");
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+}
+
+/// An outage of the confirmation alone: the place is kept, and the sale confirmed once the supplier is well again.
+#[tokio::test]
+async fn a_supplier_that_cannot_confirm_for_a_while_has_refused_nothing() {
+    for (hold_at, said) in [
+        ("ticketing", Outcome::Says(503, json!({}))),
+        ("ticketing", Outcome::Says(400, json!({ "error": "INTERNAL_SERVER_ERROR" }))),
+        ("booking", Outcome::Says(429, json!({}))),
+        ("booking", Outcome::Garbage(200)),
+    ] {
+        let bridge = start(&format!("hold_at = \"{hold_at}\"\n")).await;
+        bridge.sell("V100").await;
+        let answer = create(&bridge, "R100", "V100").await;
+        assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+        bridge.partners.always("/confirm", said.clone());
+        pass(&bridge, 2, Millis::seconds(5)).await;
+        let held = || books(&bridge, |books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+        assert_eq!(held(), [Status::OnHold], "{hold_at}, {said:?}");
+        assert_ne!(state(&bridge).await, TicketingState::Failed, "{hold_at}, {said:?}");
+        bridge.partners.recover();
+        pass(&bridge, 6, Millis::seconds(30)).await;
+        assert_eq!(state(&bridge).await, TicketingState::Issued, "{hold_at}, {said:?}");
+        assert_eq!(held(), [Status::Confirmed], "{hold_at}, {said:?}");
+        assert!(!order(&bridge).await.booking.expect("a booking").ticketing.overdue, "{hold_at}, {said:?}");
+    }
 }
 
 /// Kills the process at a call: whatever it was about to write is never written. Then another one goes on with the same database.
