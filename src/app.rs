@@ -29,6 +29,7 @@ use crate::http::{
     router,
     works::{Pace, WORKS_MAX, Works},
 };
+use crate::recorder::tape::Desk;
 use crate::recorder::{Recorder, Recording};
 use crate::service::live::Live;
 use crate::service::registry::RegistryError;
@@ -312,7 +313,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         instance,
     };
     crate::service::instance::tell(&shared).await.map_err(StartError::Database)?;
-    let recorder = tokio::spawn(tape.run(store.clone(), parts.ids.clone(), finish.clone()));
+    let recorder = tokio::spawn(tape.run(desk(&shared, parts.ids.clone()), finish.clone()));
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
@@ -329,6 +330,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     });
     let server = tokio::spawn(serve_at(listener, router(shared.clone()), &shared, &away));
     Ok(Bridge { address, shared, source, server, metrics, worker, call_log, recorder, schedule, finish, away })
+}
+
+/// Where the recording is written.
+fn desk(shared: &Shared, ids: Arc<dyn Ids>) -> Desk {
+    let Shared { engine, instance, .. } = shared;
+    Desk { store: engine.store().clone(), ids, clock: engine.clock().clone(), name: instance.clone() }
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

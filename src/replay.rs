@@ -10,6 +10,7 @@
 
 mod before;
 mod by_itself;
+mod codes;
 pub mod compare;
 pub mod difference;
 pub mod expect;

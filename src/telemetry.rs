@@ -36,7 +36,7 @@ pub fn start_logging(log: &Log) {
         "tokio_cron_scheduler=warn",
     ]
     .into_iter()
-    .filter(|directive| !log.level.contains(directive.split('=').next().unwrap_or(directive)))
+    .filter(|directive| log.level != "off" && !log.level.contains(directive.split('=').next().unwrap_or(directive)))
     .filter_map(|directive| directive.parse().ok())
     .fold(filter, EnvFilter::add_directive);
     let lines = log_lines::LogLines::start();

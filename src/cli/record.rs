@@ -115,6 +115,7 @@ async fn played(arguments: &ReplayArguments) -> Result<crate::replay::Report, St
             Expected::read(&text).map_err(|error| format!("{}: {error}", path.display()))?
         }
     };
-    crate::telemetry::start_logging(&crate::config::Log::quiet());
+    // What the bridge would say is about the day that is played, and would be read as of now: the report has what there is to say.
+    crate::telemetry::start_logging(&crate::config::Log::none());
     replay(recorded, config, &expected).await.map_err(|error| crate::trouble::chain(&error))
 }

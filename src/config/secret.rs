@@ -90,7 +90,7 @@ pub enum Purpose {
     Check,
     /// To run with it: everything it names must be there.
     Serve,
-    /// To play a recording to it: its secrets are replaced, and need not be there.
+    /// To play a recording to it: of its secrets only the key that opens the recording must be there, the others are replaced.
     Replay,
     /// To do something with its database on the same machine: no partner is called, and no secret of theirs is needed.
     Host,
@@ -239,7 +239,9 @@ impl<'a> Secrets<'a> {
     pub(super) fn report_unset(&self, purpose: Purpose, findings: &Findings) {
         for Unset { place, key, variable, usage } in self.unset.borrow().iter() {
             // Nobody is to make a new key where the one that is meant is there.
-            if let Some((path, why)) = self.environment.unreadable(variable).filter(|_| purpose != Purpose::Replay) {
+            // A replay needs the key that opens the file, and replaces all other secrets.
+            let is_needed = purpose != Purpose::Replay || *usage == SecretUse::DataKey;
+            if let Some((path, why)) = self.environment.unreadable(variable).filter(|_| is_needed) {
                 let sentence = format!("`{key}` is the credential {}, which cannot be read ({why})", path.display());
                 findings.problem(place.clone(), sentence, "let the user of the service read it");
                 continue;
@@ -258,7 +260,10 @@ impl<'a> Secrets<'a> {
                     }
                     SecretUse::OpsToken | SecretUse::Partner | SecretUse::Issued => {}
                 },
-                Purpose::Replay => {}
+                Purpose::Replay => match usage {
+                    SecretUse::DataKey => findings.problem(place.clone(), sentence, usage.export(variable)),
+                    SecretUse::DatabaseUrl | SecretUse::OpsToken | SecretUse::Partner | SecretUse::Issued => {}
+                },
             }
         }
     }

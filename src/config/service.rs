@@ -230,6 +230,10 @@ impl Log {
     pub fn quiet() -> Self {
         Self { format: LogFormat::Text, level: "error".to_owned() }
     }
+    /// Nothing: what went wrong on a day that is played again is nobody's business now.
+    pub fn none() -> Self {
+        Self { format: LogFormat::Text, level: "off".to_owned() }
+    }
 }
 
 /// `[recorder]`: whether what comes in and goes out is recorded, to be played again.

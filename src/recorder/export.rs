@@ -11,12 +11,14 @@ use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 use ticketbridge_store::{Sealer, Store, StoreError};
 
+use super::about::{self, About};
 use super::before;
 use super::file::{self, Drawn, FileError, Recorded};
 use super::mask::Mask;
 use super::outcome::{FORM, outcome};
 use super::pieces::{READ_MAX, read};
-use super::tape::{Back, Piece};
+use super::tape::{Back, Came, Piece};
+use super::{tokens, whole};
 use crate::service::registry::Registry;
 
 /// Why a recording cannot be exported.
@@ -45,38 +47,28 @@ pub async fn export(
     time: (UnixMillis, UnixMillis),
     stand_ins: [u8; 32],
 ) -> Result<Recorded, ExportError> {
-    let pieces = read(store, time).await?;
+    let mut pieces = read(store, time).await?;
     if pieces.is_empty() {
         return Err(ExportError::Nothing);
     }
-    let mut left_out = Vec::new();
-    let orders = orders_of(store, &pieces).await?;
-    let is_older = |id: &OrderId| orders.get(id).is_some_and(|order| order.created_at < time.0);
+    let about = about::all(store, &mut pieces).await?;
+    let orders = orders_of(store, &pieces, &about).await?;
+    let (torn, mut left_out) = whole::torn(store, time, &pieces, &orders).await?;
     let mut held = Vec::new();
-    if pieces.iter().any(|(_, piece)| matches!(piece, Piece::In(came) if came.decided.is_some())) {
-        held = before::stock(store, time, &pieces).await?;
-    } else {
+    if is_by_an_older_version(&pieces) {
         left_out.push("what was taken of stock before it began: an older version recorded it".to_owned());
+    } else {
+        held = before::stock(store, time, &pieces).await?;
     }
-    let is_kept = |piece: &Piece| match piece {
-        Piece::In(came) => !came.order.as_ref().is_some_and(is_older),
-        // What an order of the recording moves, it moves again.
-        Piece::Moved(moved) => is_older(&moved.order),
-        Piece::Out(went) => !went.order.as_ref().is_some_and(is_older),
-        Piece::Ran(ran) => !ran.what.order().is_some_and(is_older),
-        Piece::Task { .. } => true,
+    let is_missing = |id: &OrderId| {
+        let is_older = orders.get(id).is_some_and(|order| order.created_at < time.0);
+        is_older || torn.contains(id)
     };
-    let messages =
-        |pieces: &[(UnixMillis, Piece)]| pieces.iter().filter(|(_, piece)| matches!(piece, Piece::In(_))).count();
-    let before = messages(&pieces);
-    let pieces: Vec<_> = pieces.into_iter().filter(|(_, piece)| is_kept(piece)).collect();
-    if messages(&pieces) < before {
-        left_out.push(format!(
-            "{} messages about orders that began before the recording: what they were then is not in it",
-            before - messages(&pieces)
-        ));
-    }
-    let inside: Vec<&Order> = orders.values().filter(|order| order.created_at >= time.0).collect();
+    tokens::keep(&mut pieces, &is_missing);
+    let (mut pieces, others) = playable(pieces, &about, is_missing);
+    tokens::of_before(store, time.0, &mut pieces).await?;
+    left_out.extend(others.sentences());
+    let inside: Vec<&Order> = orders.values().filter(|order| !is_missing(&order.id)).collect();
     let mut mask = Mask::new(stand_ins);
     inside.iter().for_each(|order| know_guests(&mut mask, order));
     let mut recorded = Recorded {
@@ -84,6 +76,7 @@ pub async fn export(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         form: FORM,
         drawn: drawn(&inside),
+        codes: codes(&mut mask, &inside),
         stock: held,
         ..Recorded::default()
     };
@@ -133,7 +126,96 @@ pub async fn export_to(
     Ok(recorded)
 }
 
-async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+/// Whether an older version recorded this: it did not say when anything was decided, nor what was done by itself, nor what was taken of stock.
+fn is_by_an_older_version(pieces: &[(UnixMillis, Piece)]) -> bool {
+    let is_told = |(_, piece): &(UnixMillis, Piece)| match piece {
+        Piece::In(came) => came.decided.is_some(),
+        Piece::Out(went) => went.of.is_some(),
+        Piece::Ran(_) | Piece::Moved(_) => true,
+        Piece::Task { .. } => false,
+    };
+    // What could not be read, or asked for nothing, was decided by nobody.
+    let says_so = |(_, piece): &(UnixMillis, Piece)| match piece {
+        Piece::In(came) => came.order.is_some(),
+        Piece::Task { .. } => true,
+        Piece::Out(_) | Piece::Ran(_) | Piece::Moved(_) => false,
+    };
+    !pieces.iter().any(is_told) && pieces.iter().any(says_so)
+}
+
+/// What is not played, since it is about orders that are not in the recording.
+#[derive(Default)]
+struct Others {
+    messages: usize,
+    acts: usize,
+    many: usize,
+    lists: usize,
+}
+
+impl Others {
+    fn count(&mut self, came: &Came) {
+        let what = match (came.by.is_some(), came.order.is_some()) {
+            (true, _) if about::is_on_many(came) => &mut self.many,
+            (true, _) => &mut self.acts,
+            (false, true) => &mut self.messages,
+            (false, false) => &mut self.lists,
+        };
+        *what += 1;
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        const WHY: &str = "what they were then is not in it";
+        let all = [
+            (self.messages, "messages about orders that began before the recording, or are left out"),
+            (self.acts, "acts on orders that began before the recording, or are left out"),
+            (self.many, "acts on many with orders among them that began before the recording, or are left out"),
+            (
+                self.lists,
+                "messages that name orders, or were told of some, that began before the recording, or are left out",
+            ),
+        ];
+        all.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{many} {what}: {WHY}")).collect()
+    }
+}
+
+/// What can be played where these orders are missing, and what is left out with them.
+fn playable(
+    pieces: Vec<(UnixMillis, Piece)>,
+    about: &[About],
+    is_missing: impl Fn(&OrderId) -> bool,
+) -> (Vec<(UnixMillis, Piece)>, Others) {
+    let mut others = Others::default();
+    // What was asked of partners on the way of what is left out.
+    let mut ways = BTreeSet::new();
+    let mut is_kept = |piece: &Piece, about: &About| match piece {
+        Piece::In(came) => {
+            let is_out = about.is_gone || came.order.iter().chain(&about.orders).any(&is_missing);
+            if is_out {
+                others.count(came);
+                ways.extend(came.began);
+            }
+            !is_out
+        }
+        // What an order of the recording moves, it moves again.
+        Piece::Moved(moved) => is_missing(&moved.order),
+        Piece::Out(went) => !went.order.as_ref().is_some_and(&is_missing),
+        Piece::Ran(ran) => !ran.what.order().is_some_and(&is_missing),
+        Piece::Task { .. } => true,
+    };
+    let kept = pieces.into_iter().zip(about).filter(|((_, piece), about)| is_kept(piece, about));
+    let mut kept: Vec<_> = kept.map(|(piece, _)| piece).collect();
+    kept.retain(|(_, piece)| match piece {
+        Piece::Out(went) => went.of.is_none_or(|way| !ways.contains(&way)),
+        Piece::In(_) | Piece::Task { .. } | Piece::Ran(_) | Piece::Moved(_) => true,
+    });
+    (kept, others)
+}
+
+async fn orders_of(
+    store: &Store,
+    pieces: &[(UnixMillis, Piece)],
+    about: &[About],
+) -> Result<BTreeMap<OrderId, Order>, StoreError> {
     let named: BTreeSet<&OrderId> = pieces
         .iter()
         .filter_map(|(_, piece)| match piece {
@@ -143,6 +225,7 @@ async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTre
             Piece::Ran(ran) => ran.what.order(),
             Piece::Task { .. } => None,
         })
+        .chain(about.iter().flat_map(|about| &about.orders))
         .collect();
     let named: Vec<OrderId> = named.into_iter().cloned().collect();
     let mut orders = BTreeMap::new();
@@ -170,6 +253,20 @@ fn know_guests(mask: &mut Mask, order: &Order) {
             }
         }
     }
+}
+
+/// What admits to these orders, or did: a report shows none of it.
+fn codes(mask: &mut Mask, orders: &[&Order]) -> Vec<String> {
+    let mut codes = BTreeSet::new();
+    for booking in orders.iter().flat_map(|order| order.past_bookings.iter().chain(&order.booking)) {
+        for ticket in booking.ticketing.ever_made() {
+            codes.insert(match ticket.kind {
+                TicketKind::Code | TicketKind::Qr | TicketKind::Url => ticket.code.reveal().to_owned(),
+                TicketKind::Document => mask.stand_in(ticket.code.reveal()),
+            });
+        }
+    }
+    codes.into_iter().collect()
 }
 
 /// The codes that came from pools, as they were drawn, and for which bookings.

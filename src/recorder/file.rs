@@ -39,6 +39,9 @@ pub struct Recorded {
     /// Codes that were drawn from pools, in that order.
     #[serde(default)]
     pub drawn: Vec<Drawn>,
+    /// What admits to the orders, or did: no report shows it.
+    #[serde(default)]
+    pub codes: Vec<String>,
     /// What could be spent of each credit account at the beginning.
     pub credit: BTreeMap<String, i64>,
     /// What was taken of stock at the beginning.
@@ -117,6 +120,8 @@ struct Head {
     pools: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     drawn: Vec<Drawn>,
+    #[serde(default)]
+    codes: Vec<String>,
     credit: BTreeMap<String, i64>,
     #[serde(default)]
     stock: Vec<Taken>,
@@ -198,6 +203,7 @@ fn write_into(made: std::fs::File, recorded: &Recorded, sealer: &Sealer, name: &
         form: recorded.form,
         pools: recorded.pools.clone(),
         drawn: recorded.drawn.clone(),
+        codes: recorded.codes.clone(),
         credit: recorded.credit.clone(),
         stock: recorded.stock.clone(),
         claims: recorded.claims.clone(),
@@ -246,8 +252,8 @@ pub fn read(path: &Path, sealer: &Sealer) -> Result<Recorded, FileError> {
     if found != head.lines {
         return Err(FileError::Cut { found, lines: head.lines });
     }
-    let Head { time, version, form, pools, drawn, credit, stock, claims, left_out, lines: _ } = head;
-    Ok(Recorded { time, version, form, pools, drawn, credit, stock, claims, left_out, ..recorded })
+    let Head { time, version, form, pools, drawn, codes, credit, stock, claims, left_out, lines: _ } = head;
+    Ok(Recorded { time, version, form, pools, drawn, codes, credit, stock, claims, left_out, ..recorded })
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! The tape while the service runs: pieces are handed over without waiting, sealed and written in batches off the way to the answer. What
-//! a crash can lose is the last moment; what a slow database makes it drop is counted, and an export says so.
+//! a crash can lose is the last moment, and what a slow database makes it drop is counted; of both, each [`Run`] tells when it was, and an
+//! export says so.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -13,12 +15,14 @@ use ticketbridge_store::{Store, StoreError, TapePiece, Tx};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Ids;
+use crate::clock::{Clock, Ids};
 use crate::recorder::acted::Acted;
 use crate::service::batches::next_batch;
 
 /// Pieces that wait to be written; more are dropped and counted, so that a slow database never holds an answer up.
 const WAITING_MAX: usize = 10_000;
+/// Times of a run that are remembered in which pieces were lost; of more, the last one goes on.
+const GAPS_MAX: usize = 64;
 /// Pieces written in one transaction.
 const BATCH_MAX: usize = 256;
 /// Headers that a recording has no use for, or that are keys.
@@ -69,6 +73,42 @@ pub struct Ran {
     /// The turns of all that it read and changed on its way, as far as that has turns of its own. An older version did not record them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<Point>,
+}
+
+/// A run of the service, as far as the tape is concerned. It is written with every part of the tape, in the same commit: a process that ends
+/// without warning leaves behind until when the tape is whole. A tape of an older version has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which process.
+    pub name: String,
+    /// Since when it runs.
+    pub began: UnixMillis,
+    /// Everything that had come to its end by then is on the tape.
+    pub until: UnixMillis,
+    /// Whether it ended by itself, with everything written down.
+    pub ended: bool,
+    /// From when until when something was lost on the way to the tape.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<(UnixMillis, UnixMillis)>,
+}
+
+impl Run {
+    /// As the tape keeps it: it takes the place of what was written of it before.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn piece(&self) -> Result<TapePiece, serde_json::Error> {
+        let id = format!("{}{}", ticketbridge_store::RUN_ID, self.name);
+        Ok(TapePiece { id, at: self.until, content: serde_json::to_vec(self)? })
+    }
+
+    fn lost(&mut self, now: UnixMillis) {
+        let is_full = self.gaps.len() >= GAPS_MAX;
+        match self.gaps.last_mut() {
+            Some(last) if is_full || last.1 >= self.until => last.1 = now,
+            Some(_) | None => self.gaps.push((self.until, now)),
+        }
+    }
 }
 
 /// Something that was read or changed on the way of one thing: whatever takes its time is one thing with many turns.
@@ -229,19 +269,23 @@ pub fn headers_of(headers: &HeaderMap) -> Vec<(String, String)> {
 pub struct Recorder {
     waiting: mpsc::Sender<(UnixMillis, Piece)>,
     is_on: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// How many pieces were dropped.
+    lost: Arc<AtomicU64>,
 }
 
 impl Recorder {
     /// A recorder that records while `is_on` says so, and the writer to be run beside it.
     pub fn new(is_on: Arc<dyn Fn() -> bool + Send + Sync>) -> (Self, Writer) {
         let (waiting, pieces) = mpsc::channel(WAITING_MAX);
-        (Self { waiting, is_on }, Writer { pieces })
+        let lost = Arc::<AtomicU64>::default();
+        let writer = Writer { pieces, is_on: is_on.clone(), lost: lost.clone() };
+        (Self { waiting, is_on, lost }, writer)
     }
 
     /// One whose pieces a test takes itself.
     #[cfg(test)]
     pub(super) fn in_hand() -> (Self, mpsc::Receiver<(UnixMillis, Piece)>) {
-        let (recorder, Writer { pieces }) = Self::new(Arc::new(|| true));
+        let (recorder, Writer { pieces, .. }) = Self::new(Arc::new(|| true));
         (recorder, pieces)
     }
 
@@ -253,6 +297,7 @@ impl Recorder {
     /// Takes what `piece` makes, if anything is recorded; never waits.
     pub fn record(&self, at: UnixMillis, piece: impl FnOnce() -> Piece) {
         if self.is_on() && self.waiting.try_send((at, piece())).is_err() {
+            self.lost.fetch_add(1, Ordering::AcqRel);
             metrics::counter!("ticketbridge_recorder_lost_total").increment(1);
         }
     }
@@ -261,27 +306,111 @@ impl Recorder {
 /// Writes what was recorded.
 pub struct Writer {
     pieces: mpsc::Receiver<(UnixMillis, Piece)>,
+    is_on: Arc<dyn Fn() -> bool + Send + Sync>,
+    lost: Arc<AtomicU64>,
+}
+
+/// What a writer needs.
+pub struct Desk {
+    /// Where the tape is.
+    pub store: Store,
+    /// Names for pieces.
+    pub ids: Arc<dyn Ids>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The name of this process.
+    pub name: String,
 }
 
 impl Writer {
     /// Writes until `stop`, and then what is still waiting.
-    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
+    pub async fn run(mut self, desk: Desk, stop: CancellationToken) {
+        let began = desk.clock.now();
+        // A process may begin again under the same name.
+        let name = format!("{}-{:x}", desk.name, began.0);
+        let mut run = Run { name, began, until: began, ended: false, gaps: Vec::new() };
+        let mut lost_before = 0;
+        if (self.is_on)() {
+            desk.write(Vec::new(), &run).await;
+        }
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while next_batch(&mut self.pieces, &mut batch, BATCH_MAX, &stop).await {
-            let piece = |(at, piece): (UnixMillis, Piece)| {
-                let content = serde_json::to_vec(&piece).ok()?;
-                Some(TapePiece { id: format!("tap_{:032x}", ids.seed().0), at, content })
-            };
-            let pieces: Arc<Vec<TapePiece>> = Arc::new(batch.drain(..).filter_map(piece).collect());
-            let written: Result<(), StoreError> = store
-                .write("record", move |tx: &Tx| {
-                    let pieces = pieces.clone();
-                    Box::pin(async move { tx.tape(&pieces).await })
-                })
-                .await;
-            if let Err(error) = written {
-                crate::trouble::log_trouble("a part of the recording could not be written", &error);
+            let now = desk.clock.now();
+            let lost = self.lost.load(Ordering::Acquire);
+            if lost > lost_before {
+                lost_before = lost;
+                run.lost(now);
+            }
+            let before = run.until;
+            // Whatever was handed over before now is in this batch, where nothing waits behind it.
+            run.until = if self.pieces.is_empty() { now } else { before.max(last_end(&batch)) };
+            if !desk.write(std::mem::take(&mut batch), &run).await {
+                run.until = before;
+                run.lost(now);
             }
         }
+        if (self.is_on)() {
+            (run.until, run.ended) = (desk.clock.now(), true);
+            desk.write(Vec::new(), &run).await;
+        }
+    }
+}
+
+/// When the last of these that tells its end had ended: they come in the order of their ends.
+fn last_end(batch: &[(UnixMillis, Piece)]) -> UnixMillis {
+    let end = |(at, piece): &(UnixMillis, Piece)| match piece {
+        Piece::In(came) => Some(*at + came.took),
+        Piece::Out(_) | Piece::Task { .. } | Piece::Ran(_) | Piece::Moved(_) => None,
+    };
+    batch.iter().filter_map(end).max().unwrap_or(UnixMillis(i64::MIN))
+}
+
+impl Desk {
+    /// Writes pieces and how far the run has come, in one commit; whether they are written.
+    async fn write(&self, pieces: Vec<(UnixMillis, Piece)>, run: &Run) -> bool {
+        let piece = |(at, piece): (UnixMillis, Piece)| {
+            let content = serde_json::to_vec(&piece).ok()?;
+            Some(TapePiece { id: format!("tap_{:032x}", self.ids.seed().0), at, content })
+        };
+        let mut pieces: Vec<TapePiece> = pieces.into_iter().filter_map(piece).collect();
+        let told = run.piece().ok();
+        let replaced: Vec<String> = told.iter().map(|told| told.id.clone()).collect();
+        pieces.extend(told);
+        let work = Arc::new((pieces, replaced));
+        let written: Result<(), StoreError> = self
+            .store
+            .write("record", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    tx.forget_tape(&work.1).await?;
+                    tx.tape(&work.0).await
+                })
+            })
+            .await;
+        if let Err(error) = &written {
+            crate::trouble::log_trouble("a part of the recording could not be written", error);
+        }
+        written.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_remembers_when_something_was_lost_and_not_more_than_it_has_room_for() {
+        let run =
+            Run { name: "r".to_owned(), began: UnixMillis(0), until: UnixMillis(0), ended: false, gaps: Vec::new() };
+        let mut run = run;
+        run.lost(UnixMillis(5));
+        run.lost(UnixMillis(7));
+        assert_eq!(run.gaps, [(UnixMillis(0), UnixMillis(7))], "nothing was written between them");
+        for at in 1..200 {
+            run.until = UnixMillis(at * 10);
+            run.lost(UnixMillis(at * 10 + 5));
+        }
+        assert_eq!(run.gaps.len(), GAPS_MAX);
+        assert_eq!(run.gaps.last().map(|gap| gap.1), Some(UnixMillis(1_995)));
     }
 }

@@ -3,6 +3,7 @@
 //! Something that is other than it was.
 
 use serde::{Deserialize, Serialize};
+use ticketbridge_core::UnixMillis;
 
 use super::values::steady;
 
@@ -31,6 +32,20 @@ impl What {
     }
 }
 
+/// When something was found, among everything that was played: by the clock, and by its turn where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When {
+    /// The time.
+    pub at: UnixMillis,
+    /// Its turn.
+    pub turn: u64,
+}
+
+impl When {
+    /// After everything that was played.
+    pub(super) const LAST: When = When { at: UnixMillis(i64::MAX), turn: u64::MAX };
+}
+
 /// Something that is other than it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -42,6 +57,8 @@ pub struct Difference {
     pub change: String,
     /// The order, as its channel and its number there.
     pub order: Option<String>,
+    /// When it was found.
+    pub when: When,
 }
 
 impl Difference {
@@ -84,6 +101,7 @@ mod tests {
                 "status 200 -> 422; /event_id \"{event}\" -> null; /detail null -> \"{number} names no product\"; /errors 1 -> 2"
             ),
             order: Some(format!("kakao:{number}")),
+            when: When::LAST,
         };
         assert_eq!(of("KA-3", "evt-KA-3-1").cause(), of("KA-77", "evt-KA-77-1").cause());
         let other = Difference { change: "/event_id null -> \"evt-1\"".to_owned(), ..of("KA-3", "evt-1") };

@@ -10,6 +10,8 @@
 //! reason = "refunds of less than a yuan are approved at once since 0.2"
 //! ```
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::difference::{Difference, What};
@@ -24,8 +26,21 @@ struct Rule {
     #[serde(default = "anything")]
     change: String,
     /// Why it is wanted: for whoever reads the file.
-    #[serde(rename = "reason")]
-    _reason: String,
+    reason: String,
+}
+
+impl Rule {
+    fn fits(&self, difference: &Difference) -> bool {
+        self.what == difference.what
+            && matches(&self.place, &difference.place)
+            && matches(&self.change, &difference.change)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {} ({})", self.what.word(), self.place, self.change, self.reason)
+    }
 }
 
 fn anything() -> String {
@@ -51,12 +66,13 @@ impl Expected {
 
     /// Whether a difference is wanted.
     pub fn covers(&self, difference: &Difference) -> bool {
-        let fits = |rule: &Rule| {
-            rule.what == difference.what
-                && matches(&rule.place, &difference.place)
-                && matches(&rule.change, &difference.change)
-        };
-        self.expected.iter().any(fits)
+        self.expected.iter().any(|rule| rule.fits(difference))
+    }
+
+    /// The rules that fit none of these differences, as a report names them.
+    pub(super) fn unused(&self, differences: &[Difference]) -> Vec<String> {
+        let is_unused = |rule: &&Rule| !differences.iter().any(|difference| rule.fits(difference));
+        self.expected.iter().filter(is_unused).map(Rule::to_string).collect()
     }
 }
 

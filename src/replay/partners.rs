@@ -6,7 +6,8 @@
 //! An answer has its place among everything that happened ([`super::schedule`]), and is not there before: a message that was taken before it
 //! is played before it. Only what the driver lets go on beside itself can wait for that, so only calls of a [`Caller`] do.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +17,7 @@ use ticketbridge_core::port::{Call, HttpResponse};
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use tokio::sync::watch;
 
+use super::difference::When;
 use super::values::{moved_instants, place_of_call, steady, without_fields, without_guests};
 use crate::clock::Clock;
 use crate::recorder::course::{self, Caller};
@@ -37,12 +39,38 @@ struct Made {
     went: Went,
 }
 
+/// A call that is other than it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Other {
+    /// Its address.
+    pub(super) place: String,
+    /// How it is other.
+    pub(super) change: String,
+    /// The order that it was made for, where that is known.
+    pub(super) order: Option<OrderId>,
+    /// When it was made; of one that is not made, after everything.
+    pub(super) when: When,
+}
+
+/// A call that was not made then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stranger {
+    /// What was called, and with what.
+    pub(super) call: String,
+    /// The order that it was made for, where that is known.
+    pub(super) order: Option<OrderId>,
+    /// When.
+    pub(super) when: When,
+}
+
 /// The partners.
 pub struct Bound {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// How far everything has been played.
     played: watch::Sender<usize>,
+    /// The turn of what was found last.
+    turns: AtomicU64,
 }
 
 #[derive(Default)]
@@ -55,10 +83,10 @@ struct State {
     /// What was seen last by each look.
     seen: HashMap<String, usize>,
     looks: Vec<Back>,
-    /// Calls that were not made then, and how often each is made now.
-    strangers: BTreeMap<String, u64>,
-    /// Calls that named another time then: which, and how.
-    moved: Vec<(String, String)>,
+    /// Calls that were not made then.
+    strangers: Vec<Stranger>,
+    /// Calls that named another time then.
+    moved: Vec<Other>,
     answered: u64,
     /// The places of the answers that calls under way wait for.
     waiting: Vec<usize>,
@@ -75,25 +103,35 @@ impl Bound {
             state.exact.entry(exact).or_default().push_back(index);
             state.loose.entry(loose).or_default().push_back(index);
         }
-        Self { clock, state: Mutex::new(state), played: watch::Sender::new(0) }
+        Self { clock, state: Mutex::new(state), played: watch::Sender::new(0), turns: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls that were not made then, with how often each was made.
-    pub fn strangers(&self) -> BTreeMap<String, u64> {
+    /// Now, with a turn of its own.
+    pub(super) fn now(&self) -> When {
+        When { at: self.clock.now(), turn: self.turns.fetch_add(1, Ordering::AcqRel) }
+    }
+
+    /// Calls that were not made then.
+    pub(super) fn strangers(&self) -> Vec<Stranger> {
         self.state().strangers.clone()
     }
 
-    /// Calls that named another time then, and calls that changed something for one of these orders and are not made now; each with its address
-    /// and how it is other.
-    pub fn others(&self, is_played: impl Fn(&OrderId) -> bool) -> Vec<(String, String)> {
+    /// Calls that named another time then, and calls that changed something for one of these orders and are not made now.
+    pub(super) fn others(&self, is_played: impl Fn(&OrderId) -> bool) -> Vec<Other> {
         let state = self.state();
         let left = state.made.iter().flatten().filter(|made| made.went.method != Method::GET.as_str());
         let of_played = left.filter(|made| made.went.order.as_ref().is_some_and(&is_played));
-        let unmade = of_played.map(|made| (address(&made.went), "made then -> not made".to_owned()));
+        let unmade = of_played.map(|made| Other {
+            place: address(&made.went),
+            change: "made then -> not made".to_owned(),
+            order: made.went.order.clone(),
+            // Whatever else is other about its order is why.
+            when: When::LAST,
+        });
         state.moved.iter().cloned().chain(unmade).collect()
     }
 
@@ -117,13 +155,15 @@ impl Bound {
     fn answer(&self, call: &Call) -> (Result<HttpResponse, TransportError>, Option<usize>) {
         let body = String::from_utf8_lossy(&call.body);
         let (exact, loose) = keys(call.method.as_str(), &call.url, &body);
-        let (now, played) = (self.clock.now(), *self.played.borrow());
+        let (when, played) = (self.now(), *self.played.borrow());
+        let now = when.at;
         let caller = course::caller();
         let may_wait = caller.is_some();
+        let order = caller.as_ref().and_then(|caller| caller.order.clone());
         let mut state = self.state();
         let found = match call.method == Method::GET {
             true => state.look(&exact, &loose, now, caller.map(|caller| (caller, played))),
-            false => state.take(&exact, &loose, &body, &caller.unwrap_or_default()),
+            false => state.take(&exact, &loose, (&body, when), &caller.unwrap_or_default()),
         };
         match found {
             Some((back, at, place)) => {
@@ -134,7 +174,7 @@ impl Bound {
                 (respond(&back), place)
             }
             None => {
-                *state.strangers.entry(loose).or_default() += 1;
+                state.strangers.push(Stranger { call: loose, order, when });
                 (Err(TransportError::NotSent { why: "this call is not in the recording".to_owned() }), None)
             }
         }
@@ -147,7 +187,7 @@ type Found = (Back, UnixMillis, Option<usize>);
 impl State {
     /// What was answered then to a call that changes something: of those that are alike, to the first one that was made on the same way, or
     /// otherwise for the same order.
-    fn take(&mut self, exact: &str, loose: &str, body: &str, caller: &Caller) -> Option<Found> {
+    fn take(&mut self, exact: &str, loose: &str, (body, when): (&str, When), caller: &Caller) -> Option<Found> {
         let Self { exact: by_exact, loose: by_loose, made, moved, .. } = self;
         for list in [by_exact.get_mut(exact), by_loose.get_mut(loose)].into_iter().flatten() {
             list.retain(|index| made[*index].is_some());
@@ -156,7 +196,8 @@ impl State {
             let at = same.or_else(|| list.iter().position(is_for_same)).unwrap_or(0);
             if let Some(Made { at, place, went }) = list.remove(at).and_then(|index| made[index].take()) {
                 let times = moved_instants(&went.body, body);
-                moved.extend(times.into_iter().map(|change| (address(&went), change)));
+                let other = |change| Other { place: address(&went), change, order: went.order.clone(), when };
+                moved.extend(times.into_iter().map(other));
                 return Some((went.back, at, Some(place)));
             }
         }
@@ -411,7 +452,7 @@ mod tests {
         let calls = [(THEN, of("/links", &until("10:00")), 1), (THEN, of("/other", "{}"), 2)];
         let bound = Bound::new(calls, Arc::new(TestClock::at(THEN)));
         assert!(said(&bound, &call(Method::POST, "/links", &until("12:00"))).is_some());
-        let others = bound.others(|_| true);
+        let others: Vec<_> = bound.others(|_| true).into_iter().map(|other| (other.place, other.change)).collect();
         let at = "/expires_at 2026-12-01T10:00:00+00:00 -> 2026-12-01T12:00:00+00:00 (2 h later)";
         let told = |place: &str, change: &str| (place.to_owned(), change.to_owned());
         assert_eq!(others, [told("POST /links", at), told("POST /other", "made then -> not made")]);

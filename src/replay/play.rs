@@ -2,7 +2,7 @@
 
 //! The driver: a fresh bridge, its clock put from message to message, and whatever falls due between two of them done in between.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 
 use super::before;
 use super::by_itself::{ByItself, ToCome};
-use super::compare::{Comparison, Report};
+use super::compare::{Comparison, Report, name_of};
+use super::difference::When;
 use super::expect::Expected;
 use super::partners::Bound;
 use super::schedule::{Mark, Schedule, Step};
@@ -102,17 +103,15 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
         Played::Message(_) | Played::Task(_) | Played::Moved(_) => None,
     });
     let by_itself = ByItself::new(bridge.shared().clone(), clock.clone(), bound.clone(), ToCome::of(ran));
-    let compared = Comparison::default();
-    let mut play =
-        Play { bridge, clock, bound: bound.clone(), by_itself, compared, messages: 0, played: HashSet::new() };
+    let (compared, names) = (Comparison::with(&recorded), names_of(&recorded));
+    let (messages, played) = (0, HashSet::new());
+    let mut play = Play { bridge, clock, bound: bound.clone(), by_itself, compared, messages, played, names };
     let events = events.into_iter().map(|(_, event)| Some(event)).collect();
     let outcome = play.all(&recorded, steps, events).await;
-    let Play { bridge, by_itself, mut compared, messages, played, .. } = play;
+    let Play { bridge, by_itself, compared, messages, .. } = play;
     by_itself.abort();
     bridge.stop().await;
     outcome?;
-    compared.calls(bound.others(|order| played.contains(order)));
-    compared.strangers(bound.strangers());
     let mut left_out = recorded.left_out;
     if recorded.form != FORM && !recorded.outcomes.is_empty() {
         left_out.push("what the orders had become: another version wrote that down in another form".to_owned());
@@ -207,6 +206,17 @@ struct Play {
     messages: u64,
     /// The orders that are compared.
     played: HashSet<OrderId>,
+    /// The names of the orders of the recording.
+    names: HashMap<OrderId, String>,
+}
+
+/// The names that the orders of a recording had, by our ids: an outcome has its order's id among what is compared.
+fn names_of(recorded: &Recorded) -> HashMap<OrderId, String> {
+    let id = |outcome: &Outcome| {
+        let (_, part) = outcome.parts.iter().find(|(part, _)| part == "order")?;
+        Some((OrderId::from(part["id"].as_str()?), name_of(outcome)))
+    };
+    recorded.outcomes.iter().filter_map(id).collect()
 }
 
 impl Play {
@@ -276,6 +286,14 @@ impl Play {
             self.compared.order(then, now.as_ref());
             self.played.extend(order.map(|order| order.id));
         }
+        for other in self.bound.others(|order| self.played.contains(order)) {
+            let order = self.name_of(other.order.as_ref()).await?;
+            self.compared.call(other, order);
+        }
+        for stranger in self.bound.strangers() {
+            let order = self.name_of(stranger.order.as_ref()).await?;
+            self.compared.stranger(stranger, order);
+        }
         Ok(())
     }
 
@@ -324,15 +342,16 @@ impl Play {
     /// meanwhile may be what it waits for. So is one that took its time.
     async fn message(&mut self, came: Box<Came>, number: usize) -> Result<(), ReplayError> {
         self.messages += 1;
-        let at = self.clock.now();
-        let Some(request) = self.request(at, &came) else {
-            return self.compare(at, &came, (0, UNSIGNED.to_owned())).await;
+        // Before anything of it is done: what is found on its way came after it.
+        let begun = self.bound.now();
+        let Some(request) = self.request(begun.at, &came) else {
+            return self.compare(begun, &came, (0, UNSIGNED.to_owned())).await;
         };
         let router = crate::http::router(self.bridge.shared().clone());
         if !self.waits_for_tickets(&came.path) && came.began.is_none() {
             let known = Known { seeds: &came.seeds, ..Known::default() };
             let answer = playing(known, answer_to(router, request)).await;
-            return self.compare(at, &came, answer).await;
+            return self.compare(begun, &came, answer).await;
         }
         let gate = Arc::new(Gate::default());
         if came.answered.is_none() {
@@ -345,26 +364,28 @@ impl Play {
             let known = Known { seeds: &seeds, caller, answer: Some(through), points };
             playing(known, answer_to(router, request)).await
         };
-        self.by_itself.waiting.enter((came, at), (number, gate), tokio::spawn(answer));
+        self.by_itself.waiting.enter((came, begun), (number, gate), tokio::spawn(answer));
         Ok(())
     }
 
     async fn compare_answered(&mut self) -> Result<(), ReplayError> {
         for (waited, answer) in self.by_itself.waiting.answered().await {
-            self.compare(waited.at, &waited.came, answer).await?;
+            self.compare(waited.begun, &waited.came, answer).await?;
         }
         Ok(())
     }
 
-    async fn compare(&mut self, at: UnixMillis, came: &Came, (status, body): (u16, String)) -> Result<(), ReplayError> {
+    async fn compare(&mut self, begun: When, came: &Came, (status, body): (u16, String)) -> Result<(), ReplayError> {
         let place = place_of(&came.path);
-        let order = self.order_named(came).await?;
-        self.compared.played(order.as_deref(), &format!("{} {place} {status}", at.rfc3339(TimeZone::UTC)));
+        let order = self.name_of(came.order.as_ref()).await?;
+        let told = format!("{} {place} {status}", begun.at.rfc3339(TimeZone::UTC));
+        self.compared.played(begun, order.as_deref(), &told);
+        let when = self.bound.now();
         if came.by.is_some() {
             // What a person was shown is not compared; that he could do it is.
-            self.compared.answer(&place, order, (came.status, ""), (status, ""));
+            self.compared.answer(when, &place, order, (came.status, ""), (status, ""));
         } else {
-            self.compared.answer(&place, order, (came.status, &came.answer), (status, &body));
+            self.compared.answer(when, &place, order, (came.status, &came.answer), (status, &body));
         }
         Ok(())
     }
@@ -430,9 +451,13 @@ impl Play {
         Some(request)
     }
 
-    /// The order that a message was about, as its channel and its number there.
-    async fn order_named(&self, came: &Came) -> Result<Option<String>, ReplayError> {
-        let Some(id) = &came.order else { return Ok(None) };
+    /// The name of the order that a message or a call was about: its channel and its number there. One that there was then has the name that
+    /// it had, also where there is none now.
+    async fn name_of(&self, id: Option<&OrderId>) -> Result<Option<String>, ReplayError> {
+        let Some(id) = id else { return Ok(None) };
+        if let Some(known) = self.names.get(id) {
+            return Ok(Some(known.clone()));
+        }
         let order = self.bridge.engine().store().load_order(id).await?;
         Ok(Some(order.map_or_else(|| id.to_string(), |order| format!("{}:{}", order.channel, order.channel_order_id))))
     }

@@ -7,42 +7,58 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use ticketbridge_core::{TimeZone, UnixMillis};
 
+use super::codes::Codes;
 use crate::recorder::mask::{is_personal, is_secret};
 
 /// Characters of a number or an id that is likely to be another one each time: a nonce, a time, a digest.
 const VOLATILE_CHARS: usize = 10;
 /// Characters of a value that a report shows.
 const VALUE_CHARS_MAX: usize = 80;
+/// Characters that it shows before the first one that differs.
+const VALUE_CHARS_BEFORE: usize = 30;
 /// Instants that lie no farther apart are the same, in milliseconds: the clock of the recording tells when something came and was answered,
 /// and not how long it then waited for the database.
 const MOMENT: i64 = 1_000;
 /// Numbers from here to there are instants in milliseconds, of the years 2010 to 2100: no amount is so large.
 const INSTANTS: std::ops::Range<i64> = 1_262_304_000_000..4_102_444_800_000;
 
-/// Every place at which two values differ.
-pub(super) fn differing(at: &str, before: &Value, after: &Value, into: &mut Vec<String>) {
+/// Every place at which two values differ, as it may be shown.
+pub(super) fn differing(at: &str, before: &Value, after: &Value, codes: &Codes, into: &mut Vec<String>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
             for key in keys {
                 let get = |fields: &serde_json::Map<String, Value>| fields.get(key).cloned().unwrap_or_default();
-                differing(&format!("{at}/{key}"), &get(before), &get(after), into);
+                differing(&format!("{at}/{key}"), &get(before), &get(after), codes, into);
             }
         }
         (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
             for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                differing(&format!("{at}/{index}"), before, after, into);
+                differing(&format!("{at}/{index}"), before, after, codes, into);
             }
         }
         (before, after) if before == after || is_moment(at, before, after) => {}
-        (before, after) => into.push(change(at, before, after)),
+        (Value::Array(before), Value::Array(after)) => {
+            // Entries that are the same say nothing of what differs.
+            let is_same = |(before, after): &(&Value, &Value)| {
+                let mut found = Vec::new();
+                differing(at, before, after, codes, &mut found);
+                found.is_empty()
+            };
+            let same = before.iter().zip(after).take_while(is_same).count();
+            let [before, after] = [&before[same..], &after[same..]].map(|rest| Value::Array(rest.to_vec()));
+            let at = if same == 0 { at.to_owned() } else { format!("{at}/{same}…") };
+            into.push(change(&at, &before, &after, codes));
+        }
+        (before, after) => into.push(change(at, before, after, codes)),
     }
 }
 
 /// One value became another: `/price 1 -> 2`; of instants also by how much.
-fn change(at: &str, before: &Value, after: &Value) -> String {
+fn change(at: &str, before: &Value, after: &Value, codes: &Codes) -> String {
     let (Some(was), Some(is)) = (instant(at, before), instant(at, after)) else {
-        return format!("{at} {} -> {}", shown(before), shown(after)).trim().to_owned();
+        let (before, after) = both_shown(&codes.hidden(at, before), &codes.hidden(at, after));
+        return format!("{at} {before} -> {after}").trim().to_owned();
     };
     let word = if is > was { "later" } else { "earlier" };
     let [was_at, is_at] = [was, is].map(|at| UnixMillis(at).rfc3339(TimeZone::UTC));
@@ -83,7 +99,7 @@ fn instants(at: &str, before: &Value, after: &Value, into: &mut Vec<String>) {
         }
         (before, after) => {
             if instant(at, before).is_some() && instant(at, after).is_some() && !is_moment(at, before, after) {
-                into.push(change(at, before, after));
+                into.push(change(at, before, after, &Codes::default()));
             }
         }
     }
@@ -124,11 +140,25 @@ pub(super) fn place_of_call(method: &str, path: &str) -> String {
 
 /// A value as a report shows it.
 pub(super) fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
-    }
+    cut(&value.to_string(), 0)
+}
+
+/// Two values as a report shows them: of long ones the part in which they begin to differ.
+fn both_shown(before: &Value, after: &Value) -> (String, String) {
+    let (before, after) = (before.to_string(), after.to_string());
+    let same = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
+    let is_seen = |text: &str| text.chars().count() <= VALUE_CHARS_MAX || same < VALUE_CHARS_MAX - VALUE_CHARS_BEFORE;
+    let begin = if is_seen(&before) && is_seen(&after) { 0 } else { same.saturating_sub(VALUE_CHARS_BEFORE) };
+    (cut(&before, begin), cut(&after, begin))
+}
+
+/// What is shown of a text from this character on.
+fn cut(text: &str, begin: usize) -> String {
+    let count = text.chars().count();
+    let part: String = text.chars().skip(begin).take(VALUE_CHARS_MAX).collect();
+    let before = if begin > 0 { "…" } else { "" };
+    let after = if count > begin + VALUE_CHARS_MAX { "…" } else { "" };
+    format!("{before}{part}{after}")
 }
 
 /// Takes guests' data and keys out: a stand-in of one part of a name is not the part of a stand-in.
@@ -235,7 +265,7 @@ mod tests {
     fn an_instant_may_differ_by_a_moment_and_an_amount_may_not() {
         let differences = |before: Value, after: Value| {
             let mut found = Vec::new();
-            differing("", &before, &after, &mut found);
+            differing("", &before, &after, &Codes::default(), &mut found);
             found
         };
         let due = |at: i64| json!({ "due_at": at });
@@ -250,6 +280,21 @@ mod tests {
         assert!(differences(of("pay_time", 1_795_226_400), of("pay_time", 1_795_226_401)).is_empty());
         assert_eq!(differences(of("amount", 1_795_226_400), of("amount", 1_795_226_401)).len(), 1);
         assert_eq!(differences(said("2026-12-01"), said("2026-12-02")), ["/until \"2026-12-01\" -> \"2026-12-02\""]);
+    }
+
+    #[test]
+    fn of_long_values_the_part_is_shown_in_which_they_differ() {
+        let differences = |before: &[Value], after: &[Value]| {
+            let mut found = Vec::new();
+            differing("/ledger", &json!(before), &json!(after), &Codes::default(), &mut found);
+            found
+        };
+        let entry = |n: i64| json!({ "amount": 1_500, "at": 1_795_226_400_000_i64, "source": "a".repeat(70), "n": n });
+        let (then, now) = ([entry(1), entry(2)], [entry(1)]);
+        assert!(differences(&then, &now)[0].starts_with("/ledger/1… [{"), "{:?}", differences(&then, &now));
+        let (then, now) = ("b".repeat(200) + "then", "b".repeat(200) + "now");
+        let told = differences(&[json!(then)], &[json!(now)]);
+        assert!(told[0].contains("bthen\" -> …") && told[0].ends_with("bnow\""), "{told:?}");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ticketbridge_core::UnixMillis;
 use tokio::task::JoinHandle;
 
+use super::difference::When;
 use crate::recorder::course::Gate;
 use crate::recorder::tape::{Came, Point};
 
@@ -17,7 +17,7 @@ pub(super) struct Waiting {
     /// The message.
     pub(super) came: Box<Came>,
     /// When it was played.
-    pub(super) at: UnixMillis,
+    pub(super) begun: When,
     /// Its number among everything that is played.
     number: usize,
     /// Where its answer waits for its turn.
@@ -77,11 +77,11 @@ impl WaitingRoom {
     /// One more.
     pub(super) fn enter(
         &self,
-        (came, at): (Box<Came>, UnixMillis),
+        (came, begun): (Box<Came>, When),
         (number, gate): (usize, Arc<Gate>),
         task: JoinHandle<(u16, String)>,
     ) {
-        self.locked().push(Waiting { came, at, number, gate, task });
+        self.locked().push(Waiting { came, begun, number, gate, task });
     }
 
     /// It is the turn of the answer to the message of this number; `None`: of all of them.

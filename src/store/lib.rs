@@ -126,5 +126,5 @@ pub use seal::Sealer;
 pub use sessions::{NewSession, SessionRow};
 pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use stock::{ToldLeft, ToldStock};
-pub use tape::TapePiece;
+pub use tape::{RUN_ID, TapePiece};
 pub use tx::Tx;

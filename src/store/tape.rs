@@ -2,7 +2,7 @@
 
 //! The recording: requests and calls as they were, sealed, in the order of their beginning.
 
-use sea_orm::Value;
+use sea_orm::{QueryResult, Value};
 use ticketbridge_core::UnixMillis;
 
 use crate::connect::Store;
@@ -21,6 +21,8 @@ pub struct TapePiece {
     pub content: Vec<u8>,
 }
 
+/// How the ids of pieces begin that tell of a run of the service.
+pub const RUN_ID: &str = "run_";
 /// Pieces written by one statement.
 const PIECES_MAX: usize = 64;
 
@@ -90,12 +92,22 @@ impl Store {
         let sql = "SELECT id, at_ms, sealed FROM tape WHERE at_ms >= ? AND (at_ms > ? OR id > ?) AND at_ms < ? \
                    ORDER BY at_ms, id LIMIT ?";
         let rows = self.rows(sql, values![at, at, id, to.0, i64::from(limit)]).await?;
-        rows.iter()
-            .map(|row| {
-                let (id, sealed): (String, String) = (get(row, "id")?, get(row, "sealed")?);
-                let content = self.sealer().open(&row_of(&id), &sealed)?;
-                Ok(TapePiece { id, at: UnixMillis(get(row, "at_ms")?), content })
-            })
-            .collect()
+        rows.iter().map(|row| self.opened(row)).collect()
+    }
+
+    /// What is told of runs of the service.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn runs_on_tape(&self) -> Result<Vec<TapePiece>, StoreError> {
+        let sql = "SELECT id, at_ms, sealed FROM tape WHERE id LIKE ? ORDER BY id";
+        let rows = self.rows(sql, values![format!("{RUN_ID}%")]).await?;
+        rows.iter().map(|row| self.opened(row)).collect()
+    }
+
+    fn opened(&self, row: &QueryResult) -> Result<TapePiece, StoreError> {
+        let (id, sealed): (String, String) = (get(row, "id")?, get(row, "sealed")?);
+        let content = self.sealer().open(&row_of(&id), &sealed)?;
+        Ok(TapePiece { id, at: UnixMillis(get(row, "at_ms")?), content })
     }
 }

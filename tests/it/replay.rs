@@ -4,6 +4,7 @@
 //! one with every change named.
 
 mod courses;
+mod missing;
 
 use serde_json::json;
 use ticketbridge::app;
