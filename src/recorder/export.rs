@@ -64,7 +64,7 @@ pub async fn export(
         let is_older = orders.get(id).is_some_and(|order| order.created_at < time.0);
         is_older || torn.contains(id)
     };
-    tokens::keep(&mut pieces, &is_missing);
+    tokens::keep(&mut pieces, is_missing);
     let (mut pieces, others) = playable(pieces, &about, is_missing);
     tokens::of_before(store, time.0, &mut pieces).await?;
     left_out.extend(others.sentences());
