@@ -10,6 +10,7 @@
 //! ([`crate::order::channel_state`]).
 
 mod booking;
+mod copies;
 mod deadlines;
 mod disagreement;
 mod draft;
@@ -19,6 +20,7 @@ mod guests;
 mod hold;
 mod hold_change;
 mod kept;
+mod money_back;
 mod notifications;
 mod proof;
 mod redemption;
