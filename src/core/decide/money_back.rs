@@ -28,6 +28,8 @@ pub(super) fn alone(refund: &RecordRefund) -> RecordRefund {
 pub(super) struct Back {
     /// None where the fee is all there is.
     refund: Option<LedgerEntry>,
+    /// What went back of other copies, and still has no number.
+    others: Option<LedgerEntry>,
     fee: Option<LedgerEntry>,
 }
 
@@ -37,8 +39,11 @@ impl Back {
     }
 
     pub(super) fn record(self, draft: &mut Draft) {
-        if let Some(entry) = self.refund {
+        let is_refund = self.refund.is_some();
+        for entry in self.refund.into_iter().chain(self.others) {
             draft.event(Event::PaymentRecorded { entry });
+        }
+        if is_refund {
             sale::too_much_back(draft);
         }
         if let Some(entry) = self.fee {
@@ -63,14 +68,23 @@ pub(super) fn money_back(order: &Order, refund: &RecordRefund) -> Option<Back> {
     };
     let is_it = |e: &LedgerEntry| entry.as_ref().is_some_and(|entry| e.reference == entry.reference);
     let other = |e: &LedgerEntry| e.status == EntryStatus::Done && !is_it(e);
-    let kept = money.received() - entry.as_ref().map_or(0, |entry| entry.amount) - money.named_refunds(other);
+    let amount = entry.as_ref().map_or(0, |entry| entry.amount);
+    let others = of_others(order, refund, amount);
+    let kept = money.received() - amount - others - money.named_refunds(other);
     // Nothing goes back only where all of it is a fee.
     let is_all_kept = money.held() > 0 && order.fee_expected() == money.held();
     if entry.is_none() && !is_all_kept {
         return None;
     }
     let fee = left_as_fee(order, refund, kept.max(0)).map(|amount| LedgerEntry::kept(amount, refund.at));
-    (entry.is_some() || fee.is_some()).then_some(Back { refund: entry, fee })
+    let others = (others > 0).then(|| LedgerEntry::presumed(EntryStatus::Done, others, refund.at));
+    (entry.is_some() || fee.is_some()).then_some(Back { refund: entry, others, fee })
+}
+
+/// What went back of copies that were named, where a number is told for some of them: the others' has none yet, and is not replaced by it.
+fn of_others(order: &Order, refund: &RecordRefund, amount: i64) -> i64 {
+    let is_of_some = refund.amount.is_some() && refund.copies.is_some_and(|copies| copies < order.quantity);
+    if is_of_some && !order.copies_named.is_empty() { (order.money.presumed_done() - amount).max(0) } else { 0 }
 }
 
 /// The movement that a refund names, with its amount.

@@ -325,3 +325,24 @@ fn money_that_goes_back_alone_for_each_copy_adds_up() {
     let order = story.order();
     assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Booked, 600, 0));
 }
+
+/// The copies were named one by one, and then each return is told with its number: the first number took the others' money with it.
+#[test]
+fn the_number_of_one_copys_return_leaves_that_of_the_others() {
+    for all in [false, true] {
+        let mut story = three_ticketed();
+        let codes: &[&str] = if all { &["T-1", "T-2", "T-3"] } else { &["T-1", "T-2"] };
+        for code in codes {
+            let told = copy_synced(code, RefundScope::Order, &[code], Some(PRICE), &story);
+            story.tell(&channel(), &told);
+        }
+        let gone = codes.len() as i64 * PRICE;
+        for key in ["S1", "S2", "S3"].iter().take(codes.len()) {
+            let told = back(key, PRICE, 1, &story);
+            story.tell(&channel(), &told).tell(&channel(), &told);
+            let money = &story.order().money;
+            assert_eq!((money.refunded(), money.fee()), (gone, 0), "{key}, all: {all}: {money:?}");
+        }
+        assert!(!story.order().money.presumes_refund(), "each has its number: {:?}", story.order().money);
+    }
+}
