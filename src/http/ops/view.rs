@@ -46,6 +46,7 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
 fn answered<'o>(running: &Running, order: &'o Order) -> answers::order::Order<'o> {
     let zone = order.rules.channel.time_zone;
     let channel = running.registry.channel(&order.channel);
+    let attentions: Vec<_> = order.attention.iter().map(|it| attention(order, it)).collect();
     answers::order::Order {
         id: &order.id,
         channel: &order.channel,
@@ -70,11 +71,8 @@ fn answered<'o>(running: &Running, order: &'o Order) -> answers::order::Order<'o
         refund_case: order.refund_case.as_ref().map(|case| {
             refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
         }),
-        attention: order.attention().map(|it| answers::order::MostUrgent {
-            attention: attention(order, it),
-            more: order.attention.len().saturating_sub(1),
-        }),
-        attentions: order.attention.iter().map(|it| attention(order, it)).collect(),
+        attention: most_urgent(order, &attentions),
+        attentions,
         under_way: None,
         channel_view: order.channel_state.as_deref().map(|it| channel_state(it, zone)),
         // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
@@ -188,6 +186,13 @@ fn ticket(ticket: &Ticket) -> answers::order::Ticket<'_> {
         project_id: ticket.project_id.as_ref(),
         name: ticket.name.as_ref(),
     }
+}
+
+/// The one that stands before all others.
+fn most_urgent(order: &Order, all: &[answers::order::Attention]) -> Option<answers::order::MostUrgent> {
+    let most = order.attention()?;
+    let attention = all.iter().find(|it| it.kind == most.kind)?.clone();
+    Some(answers::order::MostUrgent { attention, more: all.len().saturating_sub(1) })
 }
 
 /// What needs a person, with the command that helps.

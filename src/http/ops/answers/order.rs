@@ -207,7 +207,7 @@ fn a_code() -> String {
 }
 
 /// Something that needs a person.
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[schemars(rename = "attention")]
 pub(crate) struct Attention {
     #[schemars(with = "String", extend("enum" = words::ATTENTION_KINDS))]
