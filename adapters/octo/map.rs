@@ -161,8 +161,13 @@ pub(super) fn on_the_list(booking: &BookingIn, product: Option<&ProductIn>) -> O
     if !is_list || !has_number_alone(booking) {
         return None;
     }
+    number_at_gate(booking).map(|ticket| vec![ticket])
+}
+
+/// The number that the supplier's people know, in the place of a code.
+fn number_at_gate(booking: &BookingIn) -> Option<NewTicket> {
     let code = DocumentNumber::new(reference(booking)?.reveal());
-    Some(vec![NewTicket { code, kind: TicketKind::Code, project_id: None, name: None }])
+    Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None })
 }
 
 /// Whether a sale may be complete as it is, which its product tells.
@@ -183,9 +188,8 @@ fn has_number_alone(booking: &BookingIn) -> bool {
 
 fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {
     if ticket.redemption_method.as_deref() == Some(MANIFEST) && ticket.delivery_options.iter().flatten().count() == 0 {
-        // A list of names at the gate: no code, but the number that its people know.
-        let code = DocumentNumber::new(reference(booking)?.reveal());
-        return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });
+        // A list of names at the gate.
+        return number_at_gate(booking);
     }
     let mut options = ticket.delivery_options.iter().flatten().filter_map(|option| {
         let format = option.delivery_format.as_deref()?;

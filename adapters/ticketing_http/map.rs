@@ -32,11 +32,17 @@ const AVAILABILITY_DAYS_MAX: usize = 400;
 /// Reason of a back-end that refuses to cancel because the tickets were used.
 const REASON_USED: &str = "used";
 
+/// What the back-end calls the product.
+fn product_of(order: &Order) -> Option<&str> {
+    match &order.rules.booking.ticketing {
+        Ticketing::Backend { product, .. } => Some(product),
+        Ticketing::CodePool { .. } | Ticketing::None => None,
+    }
+}
+
 /// The body of `POST reservations`.
 pub(super) fn reservation<'a>(order: &'a Order, booking: &'a Booking) -> Result<ReservationRequest<'a>, EncodeError> {
-    let Ticketing::Backend { product, .. } = &order.rules.booking.ticketing else {
-        return Err(EncodeError::Missing("product at this back-end"));
-    };
+    let product = product_of(order).ok_or(EncodeError::Missing("product at this back-end"))?;
     // Many channels tell the contact with the sale only.
     let contact = booking.contact.as_ref().or(Some(&order.buyer));
     if booking.visitors.iter().chain(contact).any(Person::has_remote_cipher) {
@@ -119,11 +125,7 @@ fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value)
         return Some("/visit_date");
     }
     let product = answer.get("product").and_then(Value::as_str);
-    let is_ours = match &order.rules.booking.ticketing {
-        Ticketing::Backend { product: ours, .. } => product.is_none_or(|product| product == ours.as_str()),
-        Ticketing::CodePool { .. } | Ticketing::None => true,
-    };
-    if !is_ours {
+    if product.zip(product_of(order)).is_some_and(|(product, ours)| product != ours) {
         return Some("/product");
     }
     // What a cancellation leaves is none of ours.

@@ -146,7 +146,8 @@ impl Worker {
             Ok(CallResult::TokenRejected) => (KEY_REFUSED.to_owned(), None),
             Err(error) => (error.to_string(), None),
         };
-        let (booking, backend) = (place.booking.id.clone(), backend_of(&place.order));
+        let issuer = place.order.rules.booking.ticketing.issuer();
+        let (booking, backend) = (place.booking.id.clone(), issuer.map(ToString::to_string).unwrap_or_default());
         let again = place.again(self.engine.clock().now(), after);
         if again.is_some_and(|again| self.still_held.note(again)) {
             tracing::info!(%booking, backend, "a place that was held is not given back yet; it is tried again: {why}");
@@ -207,13 +208,5 @@ fn is_gone(facts: &TicketFacts) -> bool {
         | TicketFacts::HeldByAnother { .. }
         | TicketFacts::Unknown { .. }
         | TicketFacts::GivenUp { .. } => false,
-    }
-}
-
-/// The name of the back-end that makes an order's tickets.
-fn backend_of(order: &Order) -> String {
-    match &order.rules.booking.ticketing {
-        Ticketing::Backend { backend, .. } => backend.to_string(),
-        Ticketing::CodePool { .. } | Ticketing::None => String::new(),
     }
 }
